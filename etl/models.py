@@ -1,0 +1,73 @@
+"""How data came in: each file or sheet, what became of it, and the rows that could not be taken."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from tracker.lib.ids import new_id
+from tracker.lib.states import Stateful
+
+
+class Import(Stateful, models.Model):
+    """One file or sheet that was brought in. Its valid rows go in together, or not at all."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("pending")
+        PROCESSING = "processing", _("processing")
+        COMPLETED = "completed", _("completed")
+        FAILED = "failed", _("failed")
+
+    TRANSITIONS = {
+        Status.PENDING: {Status.PROCESSING, Status.FAILED},
+        Status.PROCESSING: {Status.COMPLETED, Status.FAILED, Status.PENDING},
+    }
+
+    import_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    # The small integer by which bulk facts name their import.
+    code = models.BigIntegerField(unique=True, editable=False, null=True)
+    # Where it came from: upload, google_sheets.
+    source = models.CharField(max_length=40)
+    kind = models.CharField(max_length=40, blank=True)
+    file_name = models.CharField(max_length=255)
+    status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
+    records_imported = models.PositiveBigIntegerField(default=0)
+    records_failed = models.PositiveBigIntegerField(default=0)
+    error_message = models.TextField(blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.JSONField(default=dict)
+    file = models.FileField(upload_to="imports", max_length=255, blank=True)
+    digest = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        db_table = "etl_imports"
+        constraints = [
+            models.CheckConstraint(
+                name="import_ended_has_time",
+                condition=~Q(status__in=["completed", "failed"]) | Q(completed_at__isnull=False),
+            )
+        ]
+        indexes = [models.Index(fields=["-created_at"], name="import_newest")]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class RowIssue(models.Model):
+    """A row that could not be taken: which line, which column, what stood there, and why."""
+
+    import_run = models.ForeignKey("etl.Import", on_delete=models.CASCADE, related_name="issues")
+    line = models.PositiveBigIntegerField()
+    column = models.CharField(max_length=120, blank=True)
+    value = models.CharField(max_length=200, blank=True)
+    code = models.CharField(max_length=40)
+    reason = models.CharField(max_length=300)
+
+    class Meta:
+        db_table = "etl_row_issues"
+        indexes = [models.Index(fields=["import_run", "line"], name="issue_by_line")]
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.reason}"

@@ -1,0 +1,65 @@
+"""The houses that use the product. These tables stand in `public`; everything else of a tenant stands in its schema."""
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django_tenants.models import DomainMixin, TenantMixin
+
+from tracker.lib.states import Stateful
+
+SLUG = RegexValidator(r"^[a-z][a-z0-9_]{2,40}$", _("Use 3 to 41 small letters, digits or _, starting with a letter."))
+RESERVED_SLUGS = frozenset({"public", "pg_catalog", "pg_toast", "information_schema", "www", "api", "admin", "static"})
+
+
+class Tenant(Stateful, TenantMixin):
+    """A sales house or network: one schema, one set of people, one currency, one time zone."""
+
+    class Status(models.TextChoices):
+        PROVISIONING = "provisioning", _("being made")
+        ACTIVE = "active", _("active")
+        SUSPENDED = "suspended", _("suspended")
+        FAILED = "failed", _("failed")
+        DELETING = "deleting", _("being deleted")
+
+    TRANSITIONS = {
+        Status.PROVISIONING: {Status.ACTIVE, Status.FAILED, Status.DELETING},
+        Status.ACTIVE: {Status.SUSPENDED, Status.DELETING},
+        Status.SUSPENDED: {Status.ACTIVE, Status.DELETING},
+        Status.FAILED: {Status.PROVISIONING, Status.DELETING},
+    }
+
+    # Schemas are made by the provisioning job, never inside a request, and dropped only by the deletion job.
+    auto_create_schema = False
+    auto_drop_schema = False
+
+    name = models.CharField(max_length=120)
+    status = models.CharField(max_length=20, choices=Status, default=Status.PROVISIONING)
+    status_note = models.TextField(blank=True)
+    is_platform = models.BooleanField(default=False)
+    currency = models.CharField(max_length=3, default="USD")
+    time_zone = models.CharField(max_length=64, default="UTC")
+    locale = models.CharField(max_length=16, default="en")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "tenants"
+        constraints = [
+            models.UniqueConstraint("is_platform", name="one_platform_tenant", condition=models.Q(is_platform=True)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def slug(self) -> str:
+        return self.schema_name
+
+
+class Domain(DomainMixin):
+    """A host name that leads to a tenant."""
+
+    class Meta:
+        db_table = "domains"
+
+    def __str__(self) -> str:
+        return self.domain

@@ -1,0 +1,28 @@
+"""A tenant's site: pages, admin and API. Wiring: this file names everything and is imported by nobody."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+api_v1 = [
+    path("", include("etl.api")),
+    path("", include("metrics.api")),
+    path("", include("deals.api")),
+    path("", include("bookings.api")),
+    path("", include("matchmaking.api")),
+    path("", include("tracker.dashboards.api")),
+    path("", include("tracker.automation.api")),
+    path("", include("tracker.events.api")),
+    path("", include("tracker.accounts.api")),
+]
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("accounts/", include("tracker.accounts.urls")),
+    path("api/v1/", include(api_v1)),
+    path("", include("tracker.dashboards.urls")),
+    path("", include("metrics.urls")),
+    path("", include("deals.urls")),
+    path("", include("bookings.urls")),
+    path("", include("matchmaking.urls")),
+    path("", include("etl.urls")),
+]
