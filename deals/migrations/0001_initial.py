@@ -4,10 +4,11 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
-import tracker.lib.ids
-import tracker.lib.states
 from django.conf import settings
 from django.db import migrations, models
+
+import tracker.lib.ids
+import tracker.lib.states
 
 
 class Migration(migrations.Migration):

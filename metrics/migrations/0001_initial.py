@@ -4,8 +4,9 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
-import tracker.lib.ids
 from django.db import migrations, models
+
+import tracker.lib.ids
 
 
 class Migration(migrations.Migration):

@@ -5,9 +5,10 @@ import django.db.models.deletion
 import django.db.models.functions.text
 import pgtrigger.compiler
 import pgtrigger.migrations
-import tracker.lib.ids
 from django.conf import settings
 from django.db import migrations, models
+
+import tracker.lib.ids
 
 
 class Migration(migrations.Migration):

@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django_tenants.postgresql_backend.base
-import tracker.lib.states
 from django.db import migrations, models
+
+import tracker.lib.states
 
 
 class Migration(migrations.Migration):
