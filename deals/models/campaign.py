@@ -1,4 +1,4 @@
-"""Who wants to buy, and how far the talk has come. A deal is a campaign."""
+"""A deal: one sponsor's intent to buy, and what is written down about it on the way."""
 
 import pghistory
 from django.contrib.postgres.fields import ArrayField
@@ -8,87 +8,6 @@ from django.utils.translation import gettext_lazy as _
 
 from tracker.lib.ids import new_id
 from tracker.lib.states import Stateful
-
-
-@pghistory.track()
-class Agency(models.Model):
-    """Somebody who buys on behalf of sponsors and keeps a commission."""
-
-    agency_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    name = models.CharField(max_length=200)
-    # 150 = 15 %, the custom of the trade.
-    commission_permille = models.PositiveIntegerField(_("commission, per mille"), default=150)
-    billing_email = models.EmailField(blank=True)
-    billing_address = models.TextField(blank=True)
-    tax_number = models.CharField(max_length=64, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        db_table = "agencies"
-        verbose_name_plural = _("agencies")
-        constraints = [
-            models.CheckConstraint(name="agency_commission_below_whole", condition=Q(commission_permille__lte=1000))
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@pghistory.track()
-class Sponsor(models.Model):
-    """A company that wants to be heard on shows (the API calls it an advertiser)."""
-
-    sponsor_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    name = models.CharField(max_length=200)
-    aliases = ArrayField(models.CharField(max_length=200), default=list, blank=True)
-    website_url = models.URLField(max_length=500, blank=True)
-    # Category of the IAB ad product taxonomy; rivals are sponsors of one category.
-    category = models.CharField(max_length=120, blank=True)
-    tags = ArrayField(models.CharField(max_length=80), default=list, blank=True)
-    blocked_categories = ArrayField(models.CharField(max_length=80), default=list, blank=True)
-    # {"countries": {"DE": 0.6}, "ages": {"25-34": 0.5}, "sexes": {"female": 0.5}}: whom the sponsor wants to reach.
-    targets = models.JSONField(default=dict, blank=True)
-    agency = models.ForeignKey("deals.Agency", on_delete=models.PROTECT, null=True, blank=True, related_name="sponsors")
-    billing_name = models.CharField(max_length=200, blank=True)
-    billing_address = models.TextField(blank=True)
-    billing_email = models.EmailField(blank=True)
-    tax_number = models.CharField(max_length=64, blank=True)
-    is_archived = models.BooleanField(_("archived"), default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        db_table = "sponsors"
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@pghistory.track()
-class Contact(models.Model):
-    """A person on the buyer's side."""
-
-    contact_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    sponsor = models.ForeignKey(
-        "deals.Sponsor", on_delete=models.CASCADE, null=True, blank=True, related_name="contacts"
-    )
-    agency = models.ForeignKey("deals.Agency", on_delete=models.CASCADE, null=True, blank=True, related_name="contacts")
-    name = models.CharField(max_length=200)
-    title = models.CharField(max_length=120, blank=True)
-    email = models.EmailField(blank=True)
-    phone = models.CharField(max_length=40, blank=True)
-
-    class Meta:
-        db_table = "contacts"
-        constraints = [
-            models.CheckConstraint(
-                name="contact_belongs_to_sponsor_or_agency",
-                condition=Q(sponsor__isnull=False) | Q(agency__isnull=False),
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
@@ -150,7 +69,11 @@ class Campaign(Stateful, models.Model):
     # Facts of the floors above, written here by bookings through a service, so that rules about a deal read in deals.
     has_accepted_order = models.BooleanField(default=False, editable=False)
     has_active_booking = models.BooleanField(default=False, editable=False)
+    # First day of its earliest booking that is not cancelled.
+    booked_from = models.DateField(null=True, blank=True, editable=False)
     notes = models.TextField(blank=True)
+    # Counts the changes: what If-Match and the board compare. Raised by the services under the row lock.
+    version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -175,7 +98,10 @@ class Campaign(Stateful, models.Model):
                 | Q(flight_last_day__gte=F("flight_first_day")),
             ),
         ]
-        indexes = [models.Index(fields=["stage", "stage_changed_at"], name="campaign_by_stage")]
+        indexes = [
+            models.Index(fields=["stage", "stage_changed_at"], name="campaign_by_stage"),
+            models.Index(fields=["-created_at"], name="campaign_newest"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -183,3 +109,51 @@ class Campaign(Stateful, models.Model):
     @property
     def is_closed(self) -> bool:
         return self.stage in (self.Stage.WON, self.Stage.LOST)
+
+    @property
+    def status(self) -> str:
+        """open, won or lost: the deal's stage as partners read it."""
+        return self.stage if self.is_closed else "open"
+
+
+class DealNote(models.Model):
+    """Something written down about a deal: a note, a call, a mail that was sent or came in. Never edited."""
+
+    class Kind(models.TextChoices):
+        NOTE = "note", _("note")
+        CALL = "call", _("call")
+        MAIL = "mail", _("mail")
+        MEETING = "meeting", _("meeting")
+
+    note_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    campaign = models.ForeignKey("deals.Campaign", on_delete=models.CASCADE, related_name="deal_notes")
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.NOTE)
+    text = models.TextField()
+    written_by = models.JSONField(default=dict)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "deal_notes"
+        indexes = [models.Index(fields=["campaign", "-written_at"], name="deal_note_newest")]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class DealFile(models.Model):
+    """A file kept with a deal: a briefing, a signed proposal. Stored under a random name, served to the desk alone."""
+
+    file_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    campaign = models.ForeignKey("deals.Campaign", on_delete=models.CASCADE, related_name="files")
+    file = models.FileField(upload_to="deals/files")
+    name = models.CharField(max_length=200)
+    size = models.PositiveIntegerField()
+    added_by = models.JSONField(default=dict)
+    added_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "deal_files"
+        indexes = [models.Index(fields=["campaign", "-added_at"], name="deal_file_newest")]
+
+    def __str__(self) -> str:
+        return self.name
