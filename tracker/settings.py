@@ -8,11 +8,10 @@ from tracker.stack.state import local_environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# The embedded servers that `make run` started, unless the environment names real ones.
-local_environment(BASE_DIR)
-
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env", overwrite=False)
+# The embedded servers that `make run` started, unless the environment or .env names real ones.
+local_environment(BASE_DIR)
 
 # --- the site ---------------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
