@@ -113,7 +113,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tracker.dashboards.context.shell",
             ],
+            "builtins": ["tracker.lib.ui"],
         },
     }
 ]
