@@ -9,6 +9,16 @@ from django.utils.translation import gettext_lazy as _
 from tracker.lib.ids import new_id
 
 
+class NextValue(models.Func):
+    """The next number of a sequence of this schema, as a column's default."""
+
+    function = "nextval"
+    output_field = models.BigIntegerField()
+
+    def __init__(self, sequence: str, **extra) -> None:
+        super().__init__(models.Value(sequence), **extra)
+
+
 @pghistory.track()
 class Podcast(models.Model):
     """A show that can be sponsored."""
@@ -51,7 +61,7 @@ class Episode(models.Model):
     """
 
     episode_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    code = models.BigIntegerField(unique=True, editable=False, null=True)
+    code = models.BigIntegerField(unique=True, editable=False, db_default=NextValue("episode_codes"))
     podcast = models.ForeignKey("metrics.Podcast", on_delete=models.PROTECT, related_name="episodes")
     title = models.CharField(max_length=300)
     number = models.PositiveIntegerField(null=True, blank=True)
@@ -75,15 +85,100 @@ class Episode(models.Model):
         return f"{self.number} · {self.title}" if self.number else self.title
 
 
-class DailyRollup(models.Model):
-    """One day of one episode by one source: what pages read. Kept by the import, in its own transaction.
+class MetricSource(models.Model):
+    """Who counted: a host, a platform, a measuring service. Facts know it by a small number. Sources are never added."""
 
-    A blank measure is NULL: missing is not zero. Sources are never added up; listeners never over days.
+    code = models.SmallAutoField(primary_key=True)
+    name = models.CharField(max_length=40, unique=True)
+
+    class Meta:
+        db_table = "metric_sources"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Breakdown(models.Model):
+    """What a fact speaks of: the whole (code 0, the only one that daily figures come from), one app, one country."""
+
+    TOTAL = 0
+
+    class Dimension(models.TextChoices):
+        TOTAL = "total", _("total")
+        COUNTRY = "country", _("country")
+        REGION = "region", _("region")
+        CITY = "city", _("city")
+        AGE = "age", _("age")
+        GENDER = "gender", _("sex")
+        APP = "app", _("app")
+        DEVICE = "device", _("device")
+
+    code = models.AutoField(primary_key=True)
+    dimension = models.CharField(max_length=16, choices=Dimension)
+    value = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        db_table = "metric_breakdowns"
+        constraints = [models.UniqueConstraint(fields=["dimension", "value"], name="breakdown_once")]
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.value}".strip()
+
+
+class MetricBatch(models.Model):
+    """One act that brought or took facts: an import, its undoing, a simulation. Each fact names the last that wrote it.
+
+    Batches of a tenant are written one after the other, so their numbers are the order in which they became visible.
+    """
+
+    code = models.AutoField(primary_key=True)
+    # The row of etl_imports, when a file or sheet brought it.
+    import_id = models.UUIDField(null=True, blank=True, db_index=True)
+    label = models.CharField(max_length=200, blank=True)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "metric_batches"
+
+    def __str__(self) -> str:
+        return self.label or str(self.code)
+
+
+class ListenerMetric(models.Model):
+    """A raw fact: what one source counted on one day for one episode, as a whole or for one breakdown.
+
+    Split in two by the database: totals, which are the daily rollup, and breakdowns. Written in bulk by
+    `metrics.services` alone; rates are kept in millionths. A blank measure is NULL. References are checked once a
+    statement by a trigger (docs/decisions/0010-compact-facts.md).
     """
 
     day = models.DateField()
-    episode = models.ForeignKey("metrics.Episode", on_delete=models.PROTECT, related_name="+", db_constraint=False)
-    podcast = models.ForeignKey("metrics.Podcast", on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    episode = models.ForeignKey(
+        "metrics.Episode", models.DO_NOTHING, to_field="code", db_column="episode_code", related_name="+"
+    )
+    source = models.ForeignKey("metrics.MetricSource", models.DO_NOTHING, db_column="source_code", related_name="+")
+    breakdown = models.ForeignKey("metrics.Breakdown", models.DO_NOTHING, db_column="breakdown_code", related_name="+")
+    batch = models.ForeignKey("metrics.MetricBatch", models.DO_NOTHING, db_column="batch_code", related_name="+")
+    downloads = models.BigIntegerField(null=True)
+    listeners = models.BigIntegerField(null=True)
+    conversions = models.BigIntegerField(null=True)
+    revenue_cents = models.BigIntegerField(null=True)
+    completion_ppm = models.IntegerField(null=True)
+    ctr_ppm = models.IntegerField(null=True)
+
+    pk = models.CompositePrimaryKey("day", "episode", "source", "breakdown")
+
+    class Meta:
+        db_table = "listener_metrics"
+        managed = False
+
+
+class DailyFigures(models.Model):
+    """The columns that metrics_daily and its rollup share. Sources are never added up; listeners never over days."""
+
+    day = models.DateField()
+    episode = models.ForeignKey("metrics.Episode", models.DO_NOTHING, related_name="+")
+    podcast = models.ForeignKey("metrics.Podcast", models.DO_NOTHING, related_name="+")
     source = models.CharField(max_length=40)
     downloads = models.BigIntegerField(null=True)
     listeners = models.BigIntegerField(null=True)
@@ -93,8 +188,67 @@ class DailyRollup(models.Model):
     revenue_cents = models.BigIntegerField(null=True)
     last_updated = models.DateTimeField()
 
-    pk = models.CompositePrimaryKey("episode_id", "day", "source")
+    pk = models.CompositePrimaryKey("episode", "day", "source")
+
+    class Meta:
+        abstract = True
+
+
+class DailyRollup(DailyFigures):
+    """One day of one episode by one source: what pages read. It is true the moment an import commits."""
 
     class Meta:
         db_table = "metrics_daily_rollup"
-        indexes = [models.Index(fields=["podcast", "day"], name="rollup_of_podcast")]
+        managed = False
+
+
+class DailyMetric(DailyFigures):
+    """The same for readers outside (spreadsheets, BI): a materialized view, as fresh as its last refresh."""
+
+    class Meta:
+        db_table = "metrics_daily"
+        managed = False
+
+
+class DailyRefresh(models.Model):
+    """When metrics_daily was last refreshed, and the last batch it holds. One row."""
+
+    refresh_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    batch_code = models.IntegerField(default=0)
+    refreshed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "metrics_daily_refreshes"
+
+    def __str__(self) -> str:
+        return str(self.refreshed_at or "")
+
+
+class AudienceShare(models.Model):
+    """A part of a show's audience: the share that one source saw in one country, age group, app … on a day.
+
+    Shares of one (podcast, source, dimension, as_of) are of the known part; the unknown part stands apart under the
+    value "" (its share is of the whole).
+    """
+
+    share_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    podcast = models.ForeignKey("metrics.Podcast", on_delete=models.CASCADE, related_name="audience_shares")
+    source = models.CharField(max_length=40)
+    dimension = models.CharField(max_length=16, choices=Breakdown.Dimension)
+    value = models.CharField(max_length=120, blank=True)
+    share = models.DecimalField(max_digits=7, decimal_places=6)
+    as_of = models.DateField()
+    # The row of etl_imports that brought it, if one did.
+    import_id = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        db_table = "audience_shares"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["podcast", "dimension", "source", "as_of", "value"], name="audience_share_once"
+            ),
+            models.CheckConstraint(name="audience_share_is_share", condition=Q(share__gte=0, share__lte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.value}: {self.share}"

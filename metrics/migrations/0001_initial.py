@@ -218,7 +218,7 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "episode_id", "day", "source", blank=True, editable=False, primary_key=True, serialize=False
+                        "episode", "day", "source", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 (
