@@ -26,3 +26,8 @@ urlpatterns = [
     path("", include("matchmaking.urls")),
     path("", include("etl.urls")),
 ]
+
+handler400 = "tracker.api.problems.bad_request"
+handler403 = "tracker.api.problems.permission_denied"
+handler404 = "tracker.api.problems.page_not_found"
+handler500 = "tracker.api.problems.server_error"

@@ -1,7 +1,8 @@
-"""Pages of this app."""
+"""Sign-in, sign-out, passwords, second factor: allauth's pages, dressed by templates/account and templates/mfa."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-app_name = "accounts"
-
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("allauth.account.urls")),
+    path("2fa/", include("allauth.mfa.urls")),
+]

@@ -1,8 +1,62 @@
 """The sales desk's admin: one look and one set of habits for every app's ModelAdmin."""
 
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+from unfold.sites import UnfoldAdminSite
+
+from tracker.lib.errors import DomainError
+
+
+class TrackerAdminSite(UnfoldAdminSite):
+    """The admin of one tenant. People sign in on the product's own page, with its lock-out and second factor."""
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        wanted = request.GET.get("next") or request.get_full_path()
+        return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': wanted})}")
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        user = request.user
+        return bool(user.is_active and getattr(user, "is_staff", False))
+
+
+class PlatformAdminSite(TrackerAdminSite):
+    """The platform's own admin on the bare host: tenants, hosts and schedules, for administrators of the platform."""
+
+
+platform_admin = PlatformAdminSite(name="platform_admin")
+
+
+class BaseAdmin(ModelAdmin):
+    """What every ModelAdmin of ours shares: refusals of the services are shown as a red line, never as a crash."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except DomainError as refusal:
+            messages.error(request, refusal.message)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+class ReadOnlyAdmin(BaseAdmin):
+    """A list to look at: rows that the product writes and nobody edits."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 class AdminPolicyMiddleware:

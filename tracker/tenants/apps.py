@@ -6,3 +6,17 @@ class TenantsConfig(AppConfig):
     name = "tracker.tenants"
     label = "tenants"
     verbose_name = _("Tenants")
+
+    def ready(self) -> None:
+        from django.contrib.auth.signals import user_logged_in
+        from django.db.models.signals import post_delete, post_save
+
+        from tracker.tenants.middleware import bind_session
+        from tracker.tenants.models import Domain, Tenant
+        from tracker.tenants.routing import tenant_changed
+
+        # The one use of signals: whoever changes a tenant, from wherever, the map in memory must not outlive it.
+        for model in (Tenant, Domain):
+            post_save.connect(tenant_changed, sender=model, dispatch_uid=f"route-save-{model.__name__}")
+            post_delete.connect(tenant_changed, sender=model, dispatch_uid=f"route-delete-{model.__name__}")
+        user_logged_in.connect(bind_session, dispatch_uid="bind-session")

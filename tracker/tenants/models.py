@@ -1,5 +1,6 @@
 """The houses that use the product. These tables stand in `public`; everything else of a tenant stands in its schema."""
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -53,6 +54,20 @@ class Tenant(Stateful, TenantMixin):
     @property
     def slug(self) -> str:
         return self.schema_name
+
+    @property
+    def host(self) -> str:
+        """The tenant's own host below the bare one; host names know no underscore."""
+        if self.is_platform:
+            return settings.SITE_HOST
+        return f"{self.schema_name.replace('_', '-')}.{settings.SITE_HOST}"
+
+    @property
+    def address(self) -> str:
+        """The address that people follow, with scheme and port, without a slash at its end."""
+        usual = {"http": "80", "https": "443"}[settings.SITE_SCHEME]
+        port = "" if settings.SITE_PORT in ("", usual) else f":{settings.SITE_PORT}"
+        return f"{settings.SITE_SCHEME}://{self.host}{port}"
 
 
 class Domain(DomainMixin):

@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django_tenants.postgresql_backend.base
+from django.contrib.postgres.operations import BtreeGistExtension, TrigramExtension
 from django.db import migrations, models
 
 import tracker.lib.states
@@ -13,6 +14,9 @@ class Migration(migrations.Migration):
     dependencies = []
 
     operations = [
+        # Operator classes and functions of these are found by every tenant through its path, which ends in public.
+        BtreeGistExtension(),
+        TrigramExtension(),
         migrations.CreateModel(
             name="Tenant",
             fields=[

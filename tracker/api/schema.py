@@ -1,0 +1,47 @@
+"""The OpenAPI description: what every endpoint shares is said once, here."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse, inline_serializer
+from rest_framework import serializers
+
+Problem = inline_serializer(
+    name="Problem",
+    fields={
+        "type": serializers.CharField(),
+        "title": serializers.CharField(),
+        "status": serializers.IntegerField(),
+        "code": serializers.CharField(help_text="Stable; programs decide by it."),
+        "detail": serializers.CharField(help_text="For people: what happened and what to do."),
+    },
+)
+
+REFUSALS = {
+    "400": "The request cannot be read or can never be granted.",
+    "401": "No key, or one that is not valid here.",
+    "403": "The feature is off, or the role or the key's scopes do not cover this.",
+    "404": "There is no such object here.",
+    "405": "This method is not served here.",
+    "406": "Only JSON is served here.",
+    "409": "Not from where the object stands now, or it clashes with another.",
+    "412": "The object changed since it was read (If-Match).",
+    "413": "The body is too large.",
+    "415": "This kind of body is not taken here.",
+    "422": "The Idempotency-Key was used for another body.",
+    "429": "Too many requests; Retry-After says when to come back.",
+    "503": "Not available just now; Retry-After says when to come back.",
+}
+
+
+class TrackerAutoSchema(AutoSchema):
+    """Every operation may answer with a problem document."""
+
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        bodies = super()._get_response_bodies(direction)
+        for status, words in REFUSALS.items():
+            if status not in bodies:
+                bodies[status] = self._get_response_for_code(
+                    OpenApiResponse(Problem, description=words), status, media_types=["application/problem+json"]
+                )
+        return bodies

@@ -1,0 +1,63 @@
+"""How work leaves a request: in the tenant that asked for it, after the commit, or not at all."""
+
+import logging
+from typing import Any
+
+from celery import Task
+from celery.exceptions import OperationalError as BrokerGone
+from django.db import connection, transaction
+from kombu.exceptions import OperationalError as QueueGone
+from tenant_schemas_celery.app import get_schema_name_from_task
+from tenant_schemas_celery.task import TenantTask
+
+from tracker.tenants.models import Tenant
+
+logger = logging.getLogger(__name__)
+
+PUBLIC = "public"
+
+
+class TenantGone(RuntimeError):
+    """The task came without a tenant, or its tenant is deleted or not active: its body must not run."""
+
+
+class SafeTask(TenantTask):
+    """Base of every task: it runs in the tenant that sent it, or fails before its first line.
+
+    The library switches the schema in a signal whose failures Celery only logs, after which a body would run in
+    `public` and succeed. A task that is meant for `public` says so with `runs_in_public = True`.
+    """
+
+    abstract = True
+    runs_in_public = False
+
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        wanted = get_schema_name_from_task(self, kwargs)
+        if self.runs_in_public:
+            if wanted not in (None, PUBLIC) or connection.schema_name != PUBLIC:
+                raise TenantGone(f"{self.name} is for public, not for {wanted}.")
+            return
+        if not wanted or wanted == PUBLIC:
+            raise TenantGone(f"{self.name} came without a tenant.")
+        if connection.schema_name != wanted:
+            raise TenantGone(f"{self.name} was sent by {wanted}, which is not there.")
+        status = Tenant.objects.filter(schema_name=wanted).values_list("status", flat=True).first()
+        if status != Tenant.Status.ACTIVE:
+            raise TenantGone(f"{self.name} was sent by {wanted}, which is {status or 'gone'}.")
+
+
+def enqueue(task: Task, *args: Any, **kwargs: Any) -> None:
+    """Send a task after the commit of the present transaction, for the tenant entered now.
+
+    A plain `delay_on_commit` takes the tenant of the moment of the commit, which may be another. A queue that is
+    down does not undo what was committed: the sweep finds the row that stands behind each task.
+    """
+    headers = {"_schema_name": PUBLIC if getattr(task, "runs_in_public", False) else connection.schema_name}
+
+    def send() -> None:
+        try:
+            task.apply_async(args, kwargs, headers=headers)
+        except (BrokerGone, QueueGone):
+            logger.warning("The queue is not there; %s waits for the sweep.", task.name)
+
+    transaction.on_commit(send)
