@@ -75,7 +75,7 @@ def change_deal(
 ) -> Campaign:
     """Change what a deal says about itself. The same values again change and emit nothing.
 
-    Emits deal.changed with the names of the fields. Raises Conflict("stale_version") when if_version is not the
+    Emits deal.changed with the names of the fields. Raises DomainError("stale_version") when if_version is not the
     deal's version any more.
     """
     _know_fields(changes)
@@ -120,7 +120,7 @@ def move_deal(
     Emits deal.stage_changed, once; the same stage again changes and emits nothing. `force` lets a manager skip
     forward, or pass a blocking guard, with a reason. Raises DomainError("unknown_stage"),
     Conflict("invalid_transition") naming the stages allowed from here, DomainError("reason_required"),
-    Forbidden("manager_required"), Conflict("active_booking"), Conflict("guard_blocked"), Conflict("stale_version").
+    Forbidden("manager_required"), Conflict("active_booking"), Conflict("guard_blocked"), DomainError("stale_version").
     Source: DOMAIN, deals.
     """
     if to not in Stage.values:
@@ -319,10 +319,11 @@ def _locked(campaign: Campaign) -> Campaign:
 
 def _check_version(campaign: Campaign, if_version: int | None) -> None:
     if if_version is not None and if_version != campaign.version:
-        raise Conflict(
+        words = _("Somebody changed this deal in the meantime; it stands in %(stage)s now. Look again, then decide.")
+        raise DomainError(
             "stale_version",
-            _("Somebody changed this deal in the meantime; it stands in %(stage)s now. Look again, then decide.")
-            % {"stage": campaign.get_stage_display()},
+            words % {"stage": campaign.get_stage_display()},
+            status=412,
             version=campaign.version,
             current=campaign.stage,
         )
