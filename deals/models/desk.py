@@ -109,15 +109,15 @@ class DealAlert(models.Model):
 class DeskDigest(models.Model):
     """The morning mail of one person was sent for one day; the row keeps a second run from sending it again."""
 
+    digest_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
     day = models.DateField()
     sent_at = models.DateTimeField()
     alerts = models.PositiveIntegerField()
 
-    pk = models.CompositePrimaryKey("user_id", "day")
-
     class Meta:
         db_table = "desk_digests"
+        constraints = [models.UniqueConstraint(fields=["user", "day"], name="one_digest_a_day")]
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.day}"
