@@ -13,7 +13,7 @@ import tracker.lib.ids
 class Migration(migrations.Migration):
     dependencies = [
         ("deals", "0002_initial"),
-        ("metrics", "0003_add_sales_desk"),
+        ("metrics", "0001_initial"),
         ("pghistory", "0007_auto_20250421_0444"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
