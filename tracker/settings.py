@@ -5,6 +5,7 @@ from pathlib import Path
 import environ
 import pghistory
 
+from tracker.dashboards.admin_theme import UNFOLD  # noqa: F401
 from tracker.stack.state import local_environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -145,7 +146,7 @@ TENANT_DOMAIN_MODEL = "tenants.Domain"
 TENANT_LIMIT_SET_CALLS = True
 TENANT_COLOR_ADMIN_APPS = False
 
-# --- audit: triggers keep every change of a tracked row, those of bulk writes and raw SQL too --------------------------
+# --- audit: triggers keep every change of a tracked row, those of bulk writes and raw SQL too -------------------------
 PGHISTORY_DEFAULT_TRACKERS = (pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 
 # --- cache, queue -----------------------------------------------------------------------------------------------------

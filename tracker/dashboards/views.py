@@ -1,6 +1,7 @@
 """Pages that belong to nobody's domain: the way in, the way to another house, the theme, find."""
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,10 +11,23 @@ from django.views.decorators.http import require_GET, require_POST
 
 from tracker.accounts.models import Role
 from tracker.dashboards.context import THEMES
+from tracker.flags.services import is_on
 from tracker.tenants.models import SLUG
 
 ROOT_OF = {Role.Code.CREATOR: "dashboards:creator", Role.Code.ADVERTISER: "dashboards:advertiser"}
 A_YEAR = 365 * 24 * 3600
+CARDS = "ENABLE_NEW_DASHBOARD_CARDS"
+
+
+@require_GET
+@login_required
+def root(request: HttpRequest) -> HttpResponse:
+    """Lead each kind of person to their page; while the pages are switched off, staff work in the admin."""
+    if is_on(CARDS):
+        return redirect(ROOT_OF.get(request.user.role_id, "dashboards:ops"))  # type: ignore[union-attr]
+    if request.user.is_staff:
+        return redirect("admin:index")
+    return render(request, "dashboards/nothing_on.html")
 
 
 @require_POST
