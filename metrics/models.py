@@ -86,7 +86,7 @@ class Episode(models.Model):
 
 
 class MetricSource(models.Model):
-    """Who counted: a host, a platform, a measuring service. Facts know it by a small number. Sources are never added."""
+    """Who counted: a host, a platform, a measuring service. Facts know it by its number; sources are never added."""
 
     code = models.SmallAutoField(primary_key=True)
     name = models.CharField(max_length=40, unique=True)
@@ -135,6 +135,8 @@ class MetricBatch(models.Model):
     # The row of etl_imports, when a file or sheet brought it.
     import_id = models.UUIDField(null=True, blank=True, db_index=True)
     label = models.CharField(max_length=200, blank=True)
+    first_day = models.DateField(null=True)
+    last_day = models.DateField(null=True)
     recorded_at = models.DateTimeField()
 
     class Meta:
@@ -171,6 +173,40 @@ class ListenerMetric(models.Model):
     class Meta:
         db_table = "listener_metrics"
         managed = False
+
+
+class ReplacedMetric(models.Model):
+    """What a fact said before a later batch restated it: what did we know on day X, and what undoing goes back to."""
+
+    replaced_id = models.BigAutoField(primary_key=True)
+    day = models.DateField()
+    episode = models.ForeignKey(
+        "metrics.Episode",
+        models.PROTECT,
+        to_field="code",
+        db_column="episode_code",
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    source_code = models.SmallIntegerField()
+    breakdown_code = models.IntegerField()
+    downloads = models.BigIntegerField(null=True)
+    listeners = models.BigIntegerField(null=True)
+    conversions = models.BigIntegerField(null=True)
+    revenue_cents = models.BigIntegerField(null=True)
+    completion_ppm = models.IntegerField(null=True)
+    ctr_ppm = models.IntegerField(null=True)
+    # The batch that had said it, and the one that said otherwise.
+    batch_code = models.IntegerField()
+    replaced_by = models.IntegerField()
+
+    class Meta:
+        db_table = "listener_metrics_replaced"
+        indexes = [
+            models.Index(fields=["replaced_by"], name="replaced_by_batch"),
+            models.Index(fields=["episode", "day"], name="replaced_of_episode"),
+        ]
 
 
 class DailyFigures(models.Model):

@@ -1,0 +1,228 @@
+"""Every write to shows, episodes and their figures."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.db import connection, transaction
+from django.utils.text import slugify
+
+from metrics import recording
+from metrics.facts import (
+    ALL_BLANK,
+    BLANK_BIT,
+    FACT,
+    MAX_BREAKDOWN,
+    MAX_EPISODE,
+    MAX_SOURCE,
+    MEASURES,
+    FactSpool,
+    day_number,
+    pack_key,
+)
+from metrics.models import Breakdown, DailyRefresh, Episode, MetricBatch, MetricSource, Podcast
+from tracker.events.services import emit
+from tracker.lib.actors import Actor, HasActor
+from tracker.lib.errors import Conflict, DomainError
+
+MILLION = Decimal(1_000_000)
+
+
+# --- shows and episodes -----------------------------------------------------------------------------------------------
+@transaction.atomic
+def add_podcast(*, title: str, by: HasActor | Actor, at: datetime, slug: str = "", **fields: Any) -> Podcast:
+    """Add a show. Without a slug one is made from the title, with a number behind it when it is taken.
+
+    Raises DomainError("title_required"), Conflict("slug_taken").
+    """
+    title = title.strip()
+    if not title:
+        raise DomainError("title_required", "A show needs a title.")
+    if slug and Podcast.objects.filter(slug=slug).exists():
+        raise Conflict("slug_taken", f"Another show has the short name {slug}.")
+    return Podcast.objects.create(title=title[:200], slug=slug or _free_slug(title), **fields)
+
+
+@transaction.atomic
+def add_episode(*, podcast: Podcast, title: str, by: HasActor | Actor, at: datetime, **fields: Any) -> Episode:
+    """Add an episode, out or planned. Without a word on it, one that drops in the future is planned.
+
+    Raises DomainError("title_required"), Conflict("guid_taken") for a guid that the show has already.
+    """
+    title = title.strip()
+    if not title:
+        raise DomainError("title_required", "An episode needs a title.")
+    guid = fields.get("guid", "")
+    if guid and Episode.objects.filter(podcast=podcast, guid=guid).exists():
+        raise Conflict("guid_taken", f"{podcast} has an episode with the guid {guid} already.")
+    drops_at = fields.get("drops_at")
+    fields.setdefault("is_published", drops_at is None or drops_at <= at)
+    return Episode.objects.create(podcast=podcast, title=title[:300], **fields)
+
+
+def _free_slug(title: str) -> str:
+    base = slugify(title)[:100] or "show"
+    taken = set(Podcast.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    return next(slug for n in range(len(taken) + 1) if (slug := f"{base}-{n + 1}" if n else base) not in taken)
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Recorded:
+    """What an act of recording did. `repeated` rows of it were overridden by later rows of the same key."""
+
+    batch: MetricBatch | None
+    new: int
+    changed: int
+    unchanged: int
+    repeated: int
+
+
+@dataclass(frozen=True)
+class DayOfEpisode:
+    """What one source says of one episode's day. None is unknown. Rates are 0-1, money is cents, days are UTC."""
+
+    day: date
+    episode_id: UUID
+    source: str
+    downloads: int | None = None
+    listeners: int | None = None
+    completion_rate: Decimal | None = None
+    ctr: Decimal | None = None
+    conversions: int | None = None
+    revenue_cents: int | None = None
+
+
+def source_code(name: str) -> int:
+    """Return the number by which facts know a source, making it on first use. Raises Conflict("too_many_sources")."""
+    source, _ = MetricSource.objects.get_or_create(name=name)
+    if source.code > MAX_SOURCE:
+        raise Conflict("too_many_sources", f"Figures can come from {MAX_SOURCE} sources at most.")
+    return source.code
+
+
+def breakdown_code(*, dimension: str, value: str) -> int:
+    """Return the number by which facts know one country, app … Raises Conflict("too_many_breakdowns")."""
+    breakdown, _ = Breakdown.objects.get_or_create(dimension=dimension, value=value)
+    if breakdown.code > MAX_BREAKDOWN:
+        raise Conflict("too_many_breakdowns", f"Figures can be broken down by {MAX_BREAKDOWN} values at most.")
+    return breakdown.code
+
+
+@transaction.atomic
+def record_facts(
+    *,
+    spool: FactSpool,
+    at: datetime,
+    label: str = "",
+    import_id: UUID | None = None,
+    progress: recording.Progress = lambda rows: None,
+) -> Recorded:
+    """Bring the facts of a spool in, all or none. What they replace is kept; a blank never takes away a number.
+
+    The daily rollup is true when the transaction commits. Facts that change nothing leave no trace.
+    Raises IntegrityError when an episode vanished meanwhile.
+    """
+    recording.lock_facts()
+    days = spool.day_range()
+    if days is None:
+        return Recorded(batch=None, new=0, changed=0, unchanged=0, repeated=0)
+    batch = MetricBatch.objects.create(
+        import_id=import_id, label=label[:200], first_day=days[0], last_day=days[1], recorded_at=at
+    )
+    if recording.days_are_free(spool):
+        new = recording.copy_straight(spool, batch_code=batch.code, progress=progress)
+        done = recording.Difference(new=new, changed=0, unchanged=0)
+    else:
+        recording.stage(spool, batch_code=batch.code, progress=progress)
+        done = recording.merge_staged()
+    if not done.new and not done.changed:
+        batch.delete()
+        batch = None
+    return Recorded(batch, new=done.new, changed=done.changed, unchanged=done.unchanged, repeated=spool.repeated)
+
+
+def record_metrics(*, rows: Iterable[DayOfEpisode], at: datetime, label: str = "") -> Recorded:
+    """Record daily figures given one by one (a simulation, a correction by hand). Like record_facts.
+
+    Raises DomainError("unknown_episode"), DomainError("nothing_measured") for a row without any figure,
+    ValueError for a day or number outside what facts can hold.
+    """
+    given = list(rows)
+    codes = dict(
+        Episode.objects.filter(episode_id__in={row.episode_id for row in given}).values_list("episode_id", "code")
+    )
+    sources = {name: source_code(name) for name in sorted({row.source for row in given})}
+    with FactSpool() as spool:
+        for start in range(0, len(given), 50_000):
+            spool.add(_facts_of(given[start : start + 50_000], codes, sources))
+        return record_facts(spool=spool, at=at, label=label)
+
+
+def _facts_of(rows: list[DayOfEpisode], codes: dict[UUID, int], sources: dict[str, int]) -> np.ndarray:
+    facts = np.zeros(len(rows), dtype=FACT)
+    for n, row in enumerate(rows):
+        code = codes.get(row.episode_id)
+        if code is None or code > MAX_EPISODE:
+            raise DomainError(
+                "unknown_episode", f"There is no episode {row.episode_id}.", episode_id=str(row.episode_id)
+            )
+        figures = (
+            row.downloads,
+            row.listeners,
+            row.conversions,
+            row.revenue_cents,
+            _millionths(row.completion_rate),
+            _millionths(row.ctr),
+        )
+        blank = 0
+        for name, figure in zip(MEASURES, figures, strict=True):
+            if figure is None:
+                blank |= int(BLANK_BIT[name])
+            else:
+                facts[n][name] = figure
+        if blank == ALL_BLANK:
+            raise DomainError("nothing_measured", f"The row of {row.day} has no figure at all.")
+        facts[n]["blank"] = blank
+        facts[n]["key"] = pack_key(day_number(row.day), code, sources[row.source])
+    return facts
+
+
+def _millionths(rate: Decimal | None) -> int | None:
+    return None if rate is None else int((rate * MILLION).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+# --- the view for readers outside -------------------------------------------------------------------------------------
+@transaction.atomic
+def refresh_metrics_daily(*, by: HasActor | Actor, at: datetime) -> str:
+    """Bring the materialized view metrics_daily up to date: "refreshed", "clean" or "busy".
+
+    Returns at once when nothing was recorded since the last refresh, or while another refresh is at it. Readers are
+    never blocked. Emits metrics_daily.refreshed when it refreshed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT refresh_metrics_daily()")
+        outcome = cursor.fetchone()[0]
+    if outcome == "refreshed":
+        refresh = DailyRefresh.objects.get()
+        emit(
+            "metrics_daily.refreshed",
+            subject=refresh,
+            by=by,
+            at=at,
+            data={"refreshed_at": refresh.refreshed_at.isoformat(), "batch": refresh.batch_code},
+        )
+    return outcome
+
+
+def is_refresh_late(*, at: datetime) -> bool:
+    """Return whether metrics_daily lacks figures and was last refreshed more than a day ago."""
+    refresh = DailyRefresh.objects.get()
+    newest = MetricBatch.objects.order_by("-code").values_list("code", flat=True).first() or 0
+    if refresh.batch_code >= newest:
+        return False
+    return (refresh.refreshed_at or datetime.min.replace(tzinfo=UTC)) < at - timedelta(days=1)
