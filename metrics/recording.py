@@ -133,7 +133,7 @@ def _encoded(spool: FactSpool, batch_code: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield the items, preparing the next one while the database takes the present one. The helper asks nothing of it."""
+    """Yield the items, preparing the next one while the database takes the present one. The helper has no query."""
     with ThreadPoolExecutor(max_workers=1) as helper:
         coming = helper.submit(next, items, None)
         while (item := coming.result()) is not None:
