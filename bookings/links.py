@@ -73,7 +73,14 @@ def checked_address(address: str, *, field: str, https_only: bool = False) -> st
     allowed = {"https"} if https_only else {"http", "https"}
     plain = not any(char.isspace() or unicodedata.category(char) in ("Cc", "Cf") for char in address)
     is_host = "." in host or host == "localhost"
-    if parts.scheme not in allowed or not is_host or parts.username or not plain or "\\" in address or len(address) > 500:
+    if (
+        parts.scheme not in allowed
+        or not is_host
+        or parts.username
+        or not plain
+        or "\\" in address
+        or len(address) > 500
+    ):
         raise _invalid(address, field)
     return address
 
@@ -92,7 +99,9 @@ def suggested_code(podcast: str) -> str:
 
 def _invalid(address: str, field: str = "vanity_url") -> DomainError:
     if field == "landing_url":
-        message = _("“%(address)s” cannot be a landing page. Write a full https address, such as https://example.com/offer.")
+        message = _(
+            "“%(address)s” cannot be a landing page. Write a full https address, such as https://example.com/offer."
+        )
         return DomainError("landing_url_invalid", message % {"address": address[:200]}, field=field)
     message = _("“%(address)s” cannot be a vanity link. Write an address with letters, digits, - and _ in its path.")
     return DomainError("vanity_url_invalid", message % {"address": address[:200]}, field=field)

@@ -64,5 +64,7 @@ def cancellation_of(
     if recorded_at is not None:
         return Cancellation(notice_ends_at, gross_cents if recorded_at < notice_ends_at else 0)
     ran = max(timedelta(0), min(flight_end, notice_ends_at) - flight_start)
-    share = Decimal(ran // timedelta(microseconds=1)) / Decimal((flight_end - flight_start) // timedelta(microseconds=1))
+    share = Decimal(ran // timedelta(microseconds=1)) / Decimal(
+        (flight_end - flight_start) // timedelta(microseconds=1)
+    )
     return Cancellation(notice_ends_at, round_half_up(gross_cents * share))

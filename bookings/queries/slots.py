@@ -255,7 +255,7 @@ def _flights_with_impressions(
     ends = IOBooking.objects.filter(ad_unit=ad_unit, status__in=IOBooking.CLAIMING, flight_end__gt=first)
     starts = sorted({first, *(_next_midnight(end, zone) for end in ends.values_list("flight_end", flat=True))})
     offers: list[FreeSlot] = []
-    for start in starts[: LOOK_AHEAD_EPISODES]:
+    for start in starts[:LOOK_AHEAD_EPISODES]:
         probe = IOBooking(ad_unit=ad_unit, flight_start=start, flight_end=start + length)
         if shared_demand_over(probe, at=at).free >= impressions:
             offers.append(FreeSlot(start, start + length))
@@ -273,5 +273,3 @@ def _next_midnight(moment: datetime, zone: ZoneInfo) -> datetime:
 
 def _seconds(line: IOBooking) -> int:
     return max(1, (line.flight_end - line.flight_start) // timedelta(seconds=1))
-
-

@@ -8,9 +8,10 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from bookings.links import checked_address
-from bookings.models import AdUnit, IOBooking, InsertionOrder
+from bookings.models import AdUnit, InsertionOrder, IOBooking
 from bookings.pricing import price_by_cpm
 from bookings.queries.house import order_profile
+from bookings.queries.slots import free_slots
 from bookings.services.codes import attribution_for, claim_code, claim_link
 from bookings.services.facts import note_facts_of_deal
 from bookings.services.orders import draft_order
@@ -95,10 +96,12 @@ def schedule_booking(
     )
     if io_id is not None:
         booking.io_id = io_id
-    _insert(booking)
+    _insert(booking, at)
     if status != Status.DRAFT:
         take_slot(booking, at=at)
-    emit("io.scheduled" if status == Status.SCHEDULED else "io.booked", subject=booking, by=by, at=at, data=told(booking))
+    emit(
+        "io.scheduled" if status == Status.SCHEDULED else "io.booked", subject=booking, by=by, at=at, data=told(booking)
+    )
     note_facts_of_deal(campaign)
     return booking
 
@@ -158,7 +161,7 @@ def change_booking(
             )
         take_slot(booking, at=at)
     booking.revision += 1
-    _update(booking, [*_COLUMNS, "revision", "updated_at"])
+    _update(booking, [*_COLUMNS, "revision", "updated_at"], at)
     emit("io.changed", subject=booking, by=by, at=at, data={**told(booking), "changed": changed})
     note_facts_of_deal(booking.campaign)
     return booking
@@ -394,23 +397,23 @@ def _next_line(order: InsertionOrder) -> int:
     return (last or 0) + 1
 
 
-def _insert(booking: IOBooking) -> None:
+def _insert(booking: IOBooking, at: datetime) -> None:
     try:
         with transaction.atomic():
             booking.save(force_insert=True)
     except IntegrityError as problem:
-        raise _already(booking, problem) from None
+        raise _already(booking, problem, at) from None
 
 
-def _update(booking: IOBooking, fields: list[str]) -> None:
+def _update(booking: IOBooking, fields: list[str], at: datetime) -> None:
     try:
         with transaction.atomic():
             booking.save(update_fields=fields)
     except IntegrityError as problem:
-        raise _already(booking, problem) from None
+        raise _already(booking, problem, at) from None
 
 
-def _already(booking: IOBooking, problem: IntegrityError) -> Exception:
+def _already(booking: IOBooking, problem: IntegrityError, at: datetime) -> Exception:
     if sqlstate_of(problem) != UNIQUE_VIOLATION or "booking_known_again" not in str(problem):
         return problem
     twin = (
@@ -425,4 +428,16 @@ def _already(booking: IOBooking, problem: IntegrityError) -> Exception:
         .first()
     )
     message = _("This deal has booked %(unit)s from that start already; change that booking instead.")
-    return Conflict("already_booked", message % {"unit": booking.ad_unit}, io_id=str(twin.pk) if twin else None)
+    free = free_slots(
+        ad_unit=booking.ad_unit,
+        episode=booking.episode,
+        flight_start=booking.flight_start,
+        flight_end=booking.flight_end,
+        at=at,
+    )
+    return Conflict(
+        "already_booked",
+        message % {"unit": booking.ad_unit},
+        io_id=str(twin.pk) if twin else None,
+        next_free=[slot.as_json() for slot in free],
+    )

@@ -12,8 +12,8 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange, NumericRa
 from django.utils.translation import gettext as _
 
 from bookings.models import UNDATED_DROP, AdUnit, IOBooking, OrderProfile, SlotClaim, slot_number
-from bookings.queries.slots import claims_meeting, free_slots, rivals_meeting, shared_demand_over
 from bookings.queries.house import order_profile
+from bookings.queries.slots import claims_meeting, free_slots, rivals_meeting, shared_demand_over
 from bookings.services.retry import sqlstate_of
 from metrics.models import Episode
 from tracker.events.services import emit
