@@ -43,7 +43,7 @@ def rivals_meeting(
     """Return live bookings of other sponsors of one category that meet a booking on its show.
 
     whole_flight: anywhere on the show while the flights overlap; else only in an episode that carries both. Two lines
-    sold in the same episode meet whenever they run, since what is baked in stays. Source: DOMAIN, competitive separation.
+    sold in the same episode meet whenever they run, since what is baked in stays. Source: DOMAIN, bookings.
     """
     rivals = (
         IOBooking.objects.filter(
@@ -65,7 +65,7 @@ def rivals_meeting(
 
 @dataclass(frozen=True)
 class SharedDemand:
-    """What a shared unit can deliver a day, and how many impressions a flight could still take at its busiest moment."""
+    """What a shared unit can deliver a day, and how many impressions a flight could still take."""
 
     per_day: Fraction | None
     free: int

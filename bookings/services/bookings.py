@@ -57,7 +57,7 @@ def schedule_booking(
     io_id: UUID | None = None,
     is_record: bool = False,
 ) -> IOBooking:
-    """Book one line: as a draft, as a hold that ends, or scheduled. Its order is the deal's draft order, made if absent.
+    """Book one line: as a draft, as a hold that ends, or scheduled. Its order is the deal's draft, made if absent.
 
     Flight instants are half-open; money is cents of the deal's currency; flat_cents is the whole price of a line sold
     flat, and then the CPM only informs. Promo code and link are made when absent. is_record: the line tells what was
@@ -99,9 +99,8 @@ def schedule_booking(
     _insert(booking, at)
     if status != Status.DRAFT:
         take_slot(booking, at=at)
-    emit(
-        "io.scheduled" if status == Status.SCHEDULED else "io.booked", subject=booking, by=by, at=at, data=told(booking)
-    )
+    type = "io.scheduled" if status == Status.SCHEDULED else "io.booked"
+    emit(type, subject=booking, by=by, at=at, data={**told(booking), "status": str(status)})
     note_facts_of_deal(campaign)
     return booking
 

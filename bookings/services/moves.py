@@ -6,7 +6,6 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bookings.delivery.queries import delivered_of
 from bookings.models import IOBooking, Makegood
 from bookings.pricing import Cancellation, cancellation_of
 from bookings.queries.house import order_profile
@@ -43,7 +42,8 @@ def move_booking(
     Makegood.Reason; short when it delivered less than booked). Cancelling frees the slot and writes notice and charge.
     Raises DomainError("unknown_status"), Conflict("invalid_transition") naming the moves allowed from here,
     DomainError("reason_required"), Conflict("flight_not_over"), Conflict("hold_not_over"), Conflict("case_open"),
-    Conflict("claim_window_closed"), Conflict("stale_revision"), and what taking a slot raises. Source: DOMAIN, bookings.
+    Conflict("claim_window_closed"), Conflict("stale_revision"), and what taking a slot raises.
+    Source: DOMAIN, bookings.
     """
     if to not in Status.values:
         message = _("There is no status “%(status)s”. The statuses are %(all)s.")
@@ -158,7 +158,7 @@ def _check_completing(booking: IOBooking, was: str, at: datetime) -> None:
         raise Conflict("case_open", message, current=was)
     if booking.flight_end <= at:
         return
-    delivered = delivered_of(booking, at=at)
+    delivered = _delivered(booking, at)
     if delivered is not None and delivered >= booking.booked_impressions:
         return
     message = _("The flight runs until %(end)s and the goal is not met. Say why the booking is completed early.")
@@ -194,9 +194,15 @@ def _tell(booking: IOBooking, was: str, is_first_delivery: bool, *, by: HasActor
     if is_first_delivery:
         delivery = {
             "booked_impressions": booking.booked_impressions,
-            "delivered_impressions": delivered_of(booking, at=at),
+            "delivered_impressions": _delivered(booking, at),
         }
         emit("io.delivered", subject=booking, by=by, at=at, data={**data, **delivery})
+
+
+def _delivered(booking: IOBooking, at: datetime) -> int | None:
+    from bookings.delivery.queries import delivered_of
+
+    return delivered_of(booking, at=at)
 
 
 def _open_case(booking: IOBooking, reason: str, *, by: HasActor | Actor, at: datetime, note: str) -> None:
@@ -204,7 +210,7 @@ def _open_case(booking: IOBooking, reason: str, *, by: HasActor | Actor, at: dat
     from bookings.makegoods.services import open_makegood
 
     if not reason:
-        delivered = delivered_of(booking, at=at)
+        delivered = _delivered(booking, at)
         is_short = delivered is not None and delivered < booking.booked_impressions
         reason = Makegood.Reason.SHORT if is_short else Makegood.Reason.BY_HAND
     open_makegood(booking=booking, reason=reason, by=by, at=at, note=note)
