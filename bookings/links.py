@@ -14,6 +14,8 @@ from tracker.tenants.models import Domain
 
 PATH = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,78}[a-z0-9])?")
 OWN_PREFIX = "/go/"
+SPOKEN_CODE = 12
+ARTICLES = frozenset({"THE", "A", "AN", "DER", "DIE", "DAS", "LE", "LA", "LES", "EL"})
 
 
 def vanity_base() -> str:
@@ -93,8 +95,13 @@ def suggested_path(sponsor: str, podcast: str) -> str:
 
 def suggested_code(podcast: str) -> str:
     """Return a promo code that can be said aloud, from the name of the show."""
-    letters = re.sub(r"[^A-Z0-9]", "", slugify(podcast).upper())
-    return letters[:10] or "SHOW"
+    words = [word for word in slugify(podcast).upper().split("-") if word not in ARTICLES]
+    code = ""
+    for word in words:
+        if code and len(code) + len(word) > SPOKEN_CODE:
+            break
+        code += word
+    return code[:SPOKEN_CODE] or "SHOW"
 
 
 def _invalid(address: str, field: str = "vanity_url") -> DomainError:

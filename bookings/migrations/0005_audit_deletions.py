@@ -6,42 +6,121 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('bookings', '0004_move_claims_with_their_episode'),
+        ("bookings", "0004_move_claims_with_their_episode"),
     ]
 
     operations = [
         pgtrigger.migrations.AddTrigger(
-            model_name='adunit',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "bookings_adunitevent" ("ad_unit_id", "created_at", "delivery", "duration_seconds", "impressions_per_day", "index", "is_active", "is_shared", "lead_days", "max_flight_days", "min_flight_days", "name", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "podcast_id", "position", "rate_cpm_cents", "read_type") VALUES (OLD."ad_unit_id", OLD."created_at", OLD."delivery", OLD."duration_seconds", OLD."impressions_per_day", OLD."index", OLD."is_active", OLD."is_shared", OLD."lead_days", OLD."max_flight_days", OLD."min_flight_days", OLD."name", _pgh_attach_context(), NOW(), \'delete\', OLD."ad_unit_id", OLD."podcast_id", OLD."position", OLD."rate_cpm_cents", OLD."read_type"); RETURN NULL;', hash='4a15bfc8c5fad6e22054af4b134bf60adf0a37fd', operation='DELETE', pgid='pgtrigger_delete_delete_3dd45', table='ad_units', when='AFTER')),
+            model_name="adunit",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "bookings_adunitevent" ("ad_unit_id", "created_at", "delivery", "duration_seconds", "impressions_per_day", "index", "is_active", "is_shared", "lead_days", "max_flight_days", "min_flight_days", "name", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "podcast_id", "position", "rate_cpm_cents", "read_type") VALUES (OLD."ad_unit_id", OLD."created_at", OLD."delivery", OLD."duration_seconds", OLD."impressions_per_day", OLD."index", OLD."is_active", OLD."is_shared", OLD."lead_days", OLD."max_flight_days", OLD."min_flight_days", OLD."name", _pgh_attach_context(), NOW(), \'delete\', OLD."ad_unit_id", OLD."podcast_id", OLD."position", OLD."rate_cpm_cents", OLD."read_type"); RETURN NULL;',
+                    hash="4a15bfc8c5fad6e22054af4b134bf60adf0a37fd",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_3dd45",
+                    table="ad_units",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='insertionorder',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "bookings_insertionorderevent" ("buyer_reference", "campaign_id", "commission_permille", "created_at", "currency", "external_ref", "guarantee_days", "measurement_of_record", "number", "order_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "sent_at", "signed_at", "status", "terms", "time_zone", "tolerance_permille", "version") VALUES (OLD."buyer_reference", OLD."campaign_id", OLD."commission_permille", OLD."created_at", OLD."currency", OLD."external_ref", OLD."guarantee_days", OLD."measurement_of_record", OLD."number", OLD."order_id", _pgh_attach_context(), NOW(), \'delete\', OLD."order_id", OLD."sent_at", OLD."signed_at", OLD."status", OLD."terms", OLD."time_zone", OLD."tolerance_permille", OLD."version"); RETURN NULL;', hash='7278ba5c55604d9c8ae6dda10bc029bd2ebb601c', operation='DELETE', pgid='pgtrigger_delete_delete_6e856', table='insertion_orders', when='AFTER')),
+            model_name="insertionorder",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "bookings_insertionorderevent" ("buyer_reference", "campaign_id", "commission_permille", "created_at", "currency", "external_ref", "guarantee_days", "measurement_of_record", "number", "order_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "sent_at", "signed_at", "status", "terms", "time_zone", "tolerance_permille", "version") VALUES (OLD."buyer_reference", OLD."campaign_id", OLD."commission_permille", OLD."created_at", OLD."currency", OLD."external_ref", OLD."guarantee_days", OLD."measurement_of_record", OLD."number", OLD."order_id", _pgh_attach_context(), NOW(), \'delete\', OLD."order_id", OLD."sent_at", OLD."signed_at", OLD."status", OLD."terms", OLD."time_zone", OLD."tolerance_permille", OLD."version"); RETURN NULL;',
+                    hash="7278ba5c55604d9c8ae6dda10bc029bd2ebb601c",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_6e856",
+                    table="insertion_orders",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='iobooking',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "bookings_iobookingevent" ("ad_unit_id", "booked_cpm_cents", "booked_impressions", "campaign_id", "cancel_charge_cents", "completed_at", "created_at", "episode_id", "external_ref", "flight_end", "flight_start", "gross_cents", "held_until", "hold_warned_at", "io_id", "landing_url", "line_number", "makegood_of_id", "notice_ends_at", "order_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "promo_code", "rate_type", "revision", "status", "status_changed_at", "status_reason", "updated_at", "vanity_url") VALUES (OLD."ad_unit_id", OLD."booked_cpm_cents", OLD."booked_impressions", OLD."campaign_id", OLD."cancel_charge_cents", OLD."completed_at", OLD."created_at", OLD."episode_id", OLD."external_ref", OLD."flight_end", OLD."flight_start", OLD."gross_cents", OLD."held_until", OLD."hold_warned_at", OLD."io_id", OLD."landing_url", OLD."line_number", OLD."makegood_of_id", OLD."notice_ends_at", OLD."order_id", _pgh_attach_context(), NOW(), \'delete\', OLD."io_id", OLD."promo_code", OLD."rate_type", OLD."revision", OLD."status", OLD."status_changed_at", OLD."status_reason", OLD."updated_at", OLD."vanity_url"); RETURN NULL;', hash='98538499b5bb7e7a000c1f616c729ff88645b4d6', operation='DELETE', pgid='pgtrigger_delete_delete_82553', table='io_bookings', when='AFTER')),
+            model_name="iobooking",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "bookings_iobookingevent" ("ad_unit_id", "booked_cpm_cents", "booked_impressions", "campaign_id", "cancel_charge_cents", "completed_at", "created_at", "episode_id", "external_ref", "flight_end", "flight_start", "gross_cents", "held_until", "hold_warned_at", "io_id", "landing_url", "line_number", "makegood_of_id", "notice_ends_at", "order_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "promo_code", "rate_type", "revision", "status", "status_changed_at", "status_reason", "updated_at", "vanity_url") VALUES (OLD."ad_unit_id", OLD."booked_cpm_cents", OLD."booked_impressions", OLD."campaign_id", OLD."cancel_charge_cents", OLD."completed_at", OLD."created_at", OLD."episode_id", OLD."external_ref", OLD."flight_end", OLD."flight_start", OLD."gross_cents", OLD."held_until", OLD."hold_warned_at", OLD."io_id", OLD."landing_url", OLD."line_number", OLD."makegood_of_id", OLD."notice_ends_at", OLD."order_id", _pgh_attach_context(), NOW(), \'delete\', OLD."io_id", OLD."promo_code", OLD."rate_type", OLD."revision", OLD."status", OLD."status_changed_at", OLD."status_reason", OLD."updated_at", OLD."vanity_url"); RETURN NULL;',
+                    hash="98538499b5bb7e7a000c1f616c729ff88645b4d6",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_82553",
+                    table="io_bookings",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='makegood',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "bookings_makegoodevent" ("booking_id", "due_on", "makegood_id", "note", "opened_at", "owed_cents", "owed_impressions", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "replacement_id", "status", "status_changed_at") VALUES (OLD."booking_id", OLD."due_on", OLD."makegood_id", OLD."note", OLD."opened_at", OLD."owed_cents", OLD."owed_impressions", _pgh_attach_context(), NOW(), \'delete\', OLD."makegood_id", OLD."reason", OLD."replacement_id", OLD."status", OLD."status_changed_at"); RETURN NULL;', hash='7687e8446db0f3a637d7e4021b79c3bed989139e', operation='DELETE', pgid='pgtrigger_delete_delete_a6169', table='makegoods', when='AFTER')),
+            model_name="makegood",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "bookings_makegoodevent" ("booking_id", "due_on", "makegood_id", "note", "opened_at", "owed_cents", "owed_impressions", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "replacement_id", "status", "status_changed_at") VALUES (OLD."booking_id", OLD."due_on", OLD."makegood_id", OLD."note", OLD."opened_at", OLD."owed_cents", OLD."owed_impressions", _pgh_attach_context(), NOW(), \'delete\', OLD."makegood_id", OLD."reason", OLD."replacement_id", OLD."status", OLD."status_changed_at"); RETURN NULL;',
+                    hash="7687e8446db0f3a637d7e4021b79c3bed989139e",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_a6169",
+                    table="makegoods",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='orderprofile',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "bookings_orderprofileevent" ("address", "brand_colour", "cancellation_notice_days", "claim_window_days", "contact_name", "governing_law", "guarantee_days", "hold_hours", "is_us_letter", "legal_name", "link_grace_days", "logo_png", "materials_days", "measurement_of_record", "number_prefix", "order_email", "own_terms", "payment_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "phone", "profile_id", "separation", "signing_days", "tax_number", "tolerance_permille") VALUES (OLD."address", OLD."brand_colour", OLD."cancellation_notice_days", OLD."claim_window_days", OLD."contact_name", OLD."governing_law", OLD."guarantee_days", OLD."hold_hours", OLD."is_us_letter", OLD."legal_name", OLD."link_grace_days", OLD."logo_png", OLD."materials_days", OLD."measurement_of_record", OLD."number_prefix", OLD."order_email", OLD."own_terms", OLD."payment_days", _pgh_attach_context(), NOW(), \'delete\', OLD."profile_id", OLD."phone", OLD."profile_id", OLD."separation", OLD."signing_days", OLD."tax_number", OLD."tolerance_permille"); RETURN NULL;', hash='fe27b6b85823910dd87f2118e81a948b68876abb', operation='DELETE', pgid='pgtrigger_delete_delete_4c1b0', table='order_profile', when='AFTER')),
+            model_name="orderprofile",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "bookings_orderprofileevent" ("address", "brand_colour", "cancellation_notice_days", "claim_window_days", "contact_name", "governing_law", "guarantee_days", "hold_hours", "is_us_letter", "legal_name", "link_grace_days", "logo_png", "materials_days", "measurement_of_record", "number_prefix", "order_email", "own_terms", "payment_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "phone", "profile_id", "separation", "signing_days", "tax_number", "tolerance_permille") VALUES (OLD."address", OLD."brand_colour", OLD."cancellation_notice_days", OLD."claim_window_days", OLD."contact_name", OLD."governing_law", OLD."guarantee_days", OLD."hold_hours", OLD."is_us_letter", OLD."legal_name", OLD."link_grace_days", OLD."logo_png", OLD."materials_days", OLD."measurement_of_record", OLD."number_prefix", OLD."order_email", OLD."own_terms", OLD."payment_days", _pgh_attach_context(), NOW(), \'delete\', OLD."profile_id", OLD."phone", OLD."profile_id", OLD."separation", OLD."signing_days", OLD."tax_number", OLD."tolerance_permille"); RETURN NULL;',
+                    hash="fe27b6b85823910dd87f2118e81a948b68876abb",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_4c1b0",
+                    table="order_profile",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='promocode',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "bookings_promocodeevent" ("code", "created_at", "folded", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "podcast_id", "promo_code_id", "sponsor_id") VALUES (OLD."code", OLD."created_at", OLD."folded", _pgh_attach_context(), NOW(), \'delete\', OLD."promo_code_id", OLD."podcast_id", OLD."promo_code_id", OLD."sponsor_id"); RETURN NULL;', hash='76d5c32bc15c7ca6390f7a6dcbc2e47442e03920', operation='DELETE', pgid='pgtrigger_delete_delete_dab22', table='promo_codes', when='AFTER')),
+            model_name="promocode",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "bookings_promocodeevent" ("code", "created_at", "folded", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "podcast_id", "promo_code_id", "sponsor_id") VALUES (OLD."code", OLD."created_at", OLD."folded", _pgh_attach_context(), NOW(), \'delete\', OLD."promo_code_id", OLD."podcast_id", OLD."promo_code_id", OLD."sponsor_id"); RETURN NULL;',
+                    hash="76d5c32bc15c7ca6390f7a6dcbc2e47442e03920",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_dab22",
+                    table="promo_codes",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='slotclaim',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "bookings_slotclaimevent" ("ad_unit_id", "blocked_reason", "booking_id", "claim_id", "during", "episodes", "is_shared", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (OLD."ad_unit_id", OLD."blocked_reason", OLD."booking_id", OLD."claim_id", OLD."during", OLD."episodes", OLD."is_shared", _pgh_attach_context(), NOW(), \'delete\', OLD."claim_id"); RETURN NULL;', hash='6281df06a186b9e190748598dffb74b569e80d5c', operation='DELETE', pgid='pgtrigger_delete_delete_db7e0', table='slot_claims', when='AFTER')),
+            model_name="slotclaim",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "bookings_slotclaimevent" ("ad_unit_id", "blocked_reason", "booking_id", "claim_id", "during", "episodes", "is_shared", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (OLD."ad_unit_id", OLD."blocked_reason", OLD."booking_id", OLD."claim_id", OLD."during", OLD."episodes", OLD."is_shared", _pgh_attach_context(), NOW(), \'delete\', OLD."claim_id"); RETURN NULL;',
+                    hash="6281df06a186b9e190748598dffb74b569e80d5c",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_db7e0",
+                    table="slot_claims",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='vanitylink',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "bookings_vanitylinkevent" ("created_at", "path", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "podcast_id", "sponsor_id", "vanity_link_id") VALUES (OLD."created_at", OLD."path", _pgh_attach_context(), NOW(), \'delete\', OLD."vanity_link_id", OLD."podcast_id", OLD."sponsor_id", OLD."vanity_link_id"); RETURN NULL;', hash='abf4546f77ddca5b51fbb0e0432cf53948bd32b1', operation='DELETE', pgid='pgtrigger_delete_delete_ad6ff', table='vanity_links', when='AFTER')),
+            model_name="vanitylink",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "bookings_vanitylinkevent" ("created_at", "path", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "podcast_id", "sponsor_id", "vanity_link_id") VALUES (OLD."created_at", OLD."path", _pgh_attach_context(), NOW(), \'delete\', OLD."vanity_link_id", OLD."podcast_id", OLD."sponsor_id", OLD."vanity_link_id"); RETURN NULL;',
+                    hash="abf4546f77ddca5b51fbb0e0432cf53948bd32b1",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_ad6ff",
+                    table="vanity_links",
+                    when="AFTER",
+                ),
+            ),
         ),
     ]
