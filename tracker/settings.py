@@ -6,7 +6,6 @@ import environ
 import pghistory
 
 from tracker.dashboards.admin_theme import UNFOLD  # noqa: F401
-from tracker.schedules import SCHEDULES, UPKEEP
 from tracker.stack.state import local_environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -125,7 +124,6 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "tracker.flags.pages.features",
                 "tracker.dashboards.context.shell",
             ],
             "builtins": ["tracker.lib.ui"],
@@ -154,10 +152,18 @@ PGHISTORY_DEFAULT_TRACKERS = (pghistory.InsertEvent(), pghistory.UpdateEvent(), 
 # --- cache, queue -----------------------------------------------------------------------------------------------------
 REDIS_URL = env("REDIS_URL")
 
+
+def _cache_url(redis_url: str) -> str:
+    """The queue's server, spoken to as a cache in a numbered database of its own."""
+    if redis_url.startswith("redis+socket://"):
+        return redis_url.replace("redis+socket://", "unix://").partition("?")[0] + "?db=1"
+    return redis_url
+
+
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": env("CACHE_URL", default=REDIS_URL),
+        "LOCATION": env("CACHE_URL", default=_cache_url(REDIS_URL)),
         "KEY_FUNCTION": "django_tenants.cache.make_key",
         "REVERSE_KEY_FUNCTION": "django_tenants.cache.reverse_key",
         "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 1},
@@ -188,8 +194,6 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_TENANT_CACHE_SECONDS = 0
-JOB_SCHEDULES = SCHEDULES
-UPKEEP_SCHEDULES = UPKEEP
 
 # --- people -----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
