@@ -1,8 +1,31 @@
 """What was sold, and when it runs: one file for each noun."""
 
 from bookings.models.booking import IOBooking
-from bookings.models.inventory import AdUnit, SlotClaim
-from bookings.models.makegood import Makegood
+from bookings.models.codes import PromoCode, VanityLink
+from bookings.models.delivery import AgreedCount, Aircheck, DeliveryPause, DeliverySnapshot, Redemption
+from bookings.models.house import OrderNumber, OrderProfile
+from bookings.models.inventory import UNDATED_DROP, AdUnit, SlotClaim, slot_number
+from bookings.models.makegood import Makegood, MakegoodEntry, MakegoodOffer, MakegoodOption
 from bookings.models.order import InsertionOrder
 
-__all__ = ["AdUnit", "IOBooking", "InsertionOrder", "Makegood", "SlotClaim"]
+__all__ = [
+    "UNDATED_DROP",
+    "AdUnit",
+    "AgreedCount",
+    "Aircheck",
+    "DeliveryPause",
+    "DeliverySnapshot",
+    "IOBooking",
+    "InsertionOrder",
+    "Makegood",
+    "MakegoodEntry",
+    "MakegoodOffer",
+    "MakegoodOption",
+    "OrderNumber",
+    "OrderProfile",
+    "PromoCode",
+    "Redemption",
+    "SlotClaim",
+    "VanityLink",
+    "slot_number",
+]

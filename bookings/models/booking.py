@@ -36,6 +36,12 @@ class IOBooking(Stateful, models.Model):
         Status.EXPIRED: {Status.DRAFT},
     }
 
+    # A slot is taken by these, and only these are counted against what a shared unit can deliver.
+    CLAIMING = (Status.HELD, Status.SCHEDULED, Status.ACTIVE, Status.PAUSED, Status.MAKEGOOD, Status.COMPLETED)
+    # It runs, or is about to.
+    LIVE = (Status.SCHEDULED, Status.ACTIVE, Status.PAUSED)
+    ENDED = (Status.COMPLETED, Status.CANCELLED, Status.EXPIRED)
+
     class RateType(models.TextChoices):
         CPM = "cpm", _("CPM")
         FLAT = "flat", _("flat")
@@ -67,6 +73,15 @@ class IOBooking(Stateful, models.Model):
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replacements"
     )
     external_ref = models.CharField(max_length=100, blank=True)
+    # Counts the changes of this line: the ETag of its answers.
+    revision = models.PositiveIntegerField(default=1)
+    # When it was first completed: delivery is announced once, though a case may open and close it again.
+    completed_at = models.DateTimeField(null=True, blank=True)
+    # A cancellation's notice runs until here, and what ran or must still be paid costs this much.
+    notice_ends_at = models.DateTimeField(null=True, blank=True)
+    cancel_charge_cents = models.PositiveBigIntegerField(null=True, blank=True)
+    # The hold's owner was told that it ends within a day.
+    hold_warned_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -1,5 +1,8 @@
 """What there is to sell on a show, and what of it is taken."""
 
+from datetime import UTC, datetime
+from uuid import UUID
+
 import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import BigIntegerRangeField, DateTimeRangeField, RangeOperators
@@ -8,6 +11,18 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from tracker.lib.ids import new_id
+
+# The drop of an episode without a date: a moment no flight reaches, the same for all, so the episode is taken once.
+UNDATED_DROP = datetime(9999, 12, 31, tzinfo=UTC)
+_SLOT_NUMBER_BITS = 62
+
+
+def slot_number(episode_id: UUID) -> int:
+    """Return the number under which an episode stands in a range of claims: the random tail of its key.
+
+    A trigger on `episodes` computes the same number in SQL (migration 0003).
+    """
+    return episode_id.int & ((1 << _SLOT_NUMBER_BITS) - 1)
 
 
 @pghistory.track()
@@ -39,6 +54,8 @@ class AdUnit(models.Model):
     delivery = models.CharField(max_length=10, choices=Delivery, default=Delivery.BAKED_IN)
     # A shared dynamic unit is limited by impressions; an exclusive one by time.
     is_shared = models.BooleanField(_("shared by impressions"), default=False)
+    # What a shared unit can deliver in a day; empty: forecast from the show's last 28 complete days.
+    impressions_per_day = models.PositiveIntegerField(_("impressions a day"), null=True, blank=True)
     rate_cpm_cents = models.PositiveIntegerField(_("rate card CPM, cents"), null=True, blank=True)
     lead_days = models.PositiveSmallIntegerField(_("lead time, days"), default=0)
     min_flight_days = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -48,6 +65,8 @@ class AdUnit(models.Model):
 
     class Meta:
         db_table = "ad_units"
+        verbose_name = _("ad unit")
+        verbose_name_plural = _("ad units")
         constraints = [
             models.UniqueConstraint(fields=["podcast", "name"], name="ad_unit_name_once"),
             models.CheckConstraint(
@@ -63,10 +82,11 @@ class AdUnit(models.Model):
 class SlotClaim(models.Model):
     """A piece of inventory that is taken: by a booking that holds or has it, or by a block of the show's own.
 
-    `episodes` is the range of episode codes taken ([code, code] for one episode, unbounded for every episode), `during`
-    the time: the flight of a dynamic line; for a baked-in line the moment at which its episode drops, or the flight
-    when it takes every episode that drops in it. Two claims of one exclusive unit that meet in both are refused by the
-    database, so a slot cannot be sold twice. A claim that ends is deleted; cancelled and expired bookings have none.
+    `episodes` is the range of slot numbers taken (one number for one episode, see `slot_number`; unbounded for every
+    episode), `during` the time: the flight of a dynamic line; for a baked-in line the moment at which its episode
+    drops, or the flight when it takes every episode that drops in it. Two claims of one exclusive unit that meet in
+    both are refused by the database, so a slot cannot be sold twice. A claim that ends is deleted; cancelled and
+    expired bookings have none.
     Source: RELIABILITY, decided 2.
     """
 
@@ -82,6 +102,8 @@ class SlotClaim(models.Model):
 
     class Meta:
         db_table = "slot_claims"
+        verbose_name = _("slot taken")
+        verbose_name_plural = _("slots taken")
         constraints = [
             ExclusionConstraint(
                 name="slot_not_taken_twice",

@@ -43,6 +43,8 @@ class InsertionOrder(models.Model):
 
     class Meta:
         db_table = "insertion_orders"
+        verbose_name = _("insertion order")
+        verbose_name_plural = _("insertion orders")
         constraints = [
             models.UniqueConstraint(
                 fields=["campaign"], name="one_draft_order_a_campaign", condition=Q(status="draft")

@@ -1,0 +1,1 @@
+"""What a booking delivers, set by set: pacing, revenue, snapshots, proof, counts."""

@@ -1,0 +1,268 @@
+"""What pacing needs to know of a set of lines, gathered in a fixed number of statements however many they are."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from bookings.models import DeliveryPause, IOBooking
+from metrics.models import Episode
+from tracker.lib.dates import last_day_of, local_day
+
+# Episodes older than this teach a show's curve nothing about today.
+CURVE_DAYS = 500
+# How far back from its last day a show's sources are looked for.
+SOURCE_DAYS = 60
+RECENT_DAYS = 28
+
+_SOURCES = """
+SELECT shows.podcast_id, found.source, found.days, found.last_day
+FROM unnest(%s::uuid[]) AS shows(podcast_id)
+CROSS JOIN LATERAL (
+    SELECT max(day) AS day FROM metrics_daily_rollup AS latest
+    WHERE latest.podcast_id = shows.podcast_id AND latest.day < %s AND latest.downloads IS NOT NULL
+) AS newest
+CROSS JOIN LATERAL (
+    SELECT source, count(DISTINCT day) AS days, max(day) AS last_day FROM metrics_daily_rollup AS rollup
+    WHERE rollup.podcast_id = shows.podcast_id AND rollup.day > newest.day - %s AND rollup.day <= newest.day
+      AND rollup.downloads IS NOT NULL
+    GROUP BY source
+) AS found
+"""
+
+_EPISODE_DAYS = """
+SELECT wanted.episode_id, wanted.source,
+       array_agg(rollup.day - wanted.first_day ORDER BY rollup.day), array_agg(rollup.downloads ORDER BY rollup.day)
+FROM unnest(%s::uuid[], %s::text[], %s::date[], %s::int[]) AS wanted(episode_id, source, first_day, days)
+JOIN metrics_daily_rollup AS rollup
+  ON rollup.episode_id = wanted.episode_id AND rollup.source = wanted.source
+ AND rollup.day >= wanted.first_day AND rollup.day < wanted.first_day + wanted.days
+ AND rollup.day < %s AND rollup.downloads IS NOT NULL
+GROUP BY wanted.episode_id, wanted.source
+"""
+
+_SHOW_DAYS = """
+SELECT wanted.podcast_id, wanted.source, rollup.day, sum(rollup.downloads)::bigint
+FROM unnest(%s::uuid[], %s::text[], %s::date[], %s::date[]) AS wanted(podcast_id, source, first_day, last_day)
+JOIN metrics_daily_rollup AS rollup
+  ON rollup.podcast_id = wanted.podcast_id AND rollup.source = wanted.source
+ AND rollup.day BETWEEN wanted.first_day AND wanted.last_day AND rollup.day < %s AND rollup.downloads IS NOT NULL
+GROUP BY wanted.podcast_id, wanted.source, rollup.day
+"""
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A line with its days: local dates of the order's zone, first and last included."""
+
+    booking: IOBooking
+    first: date
+    last: date
+
+    @property
+    def podcast_id(self) -> UUID:
+        return self.booking.ad_unit.podcast_id
+
+    @property
+    def is_baked_in(self) -> bool:
+        return self.booking.ad_unit.delivery == "baked_in"
+
+    @property
+    def window(self) -> int:
+        return max(1, self.booking.order.guarantee_days)
+
+
+@dataclass(frozen=True)
+class EpisodeDays:
+    """Downloads of one episode by one source, by day since `first_day`; a day without a row is not in it."""
+
+    first_day: date
+    by_offset: dict[int, int]
+
+    def total(self, days: int) -> int | None:
+        known = [count for offset, count in self.by_offset.items() if offset < days]
+        return sum(known) if known else None
+
+
+@dataclass
+class Inputs:
+    """Everything read for a set of lines. Keys of a source's numbers are (id, source)."""
+
+    at: datetime
+    flights: list[Flight]
+    source_of: dict[UUID, tuple[str, date]] = field(default_factory=dict)
+    episodes: dict[UUID, list[Episode]] = field(default_factory=dict)
+    episode_days: dict[tuple[UUID, str], EpisodeDays] = field(default_factory=dict)
+    show_days: dict[tuple[UUID, str], dict[date, int]] = field(default_factory=dict)
+    single_days: dict[tuple[UUID, str], dict[date, int]] = field(default_factory=dict)
+    pauses: dict[UUID, list[DeliveryPause]] = field(default_factory=dict)
+
+    @property
+    def today(self) -> date:
+        """The UTC day that is not over yet; metric days are UTC days."""
+        return self.at.astimezone(UTC).date()
+
+
+def gather(bookings: Iterable[IOBooking], *, at: datetime) -> Inputs:
+    """Read all that pacing of these lines needs. Six statements, whatever their number."""
+    flights = [_flight(booking) for booking in bookings]
+    inputs = Inputs(at=at, flights=flights)
+    if not flights:
+        return inputs
+    inputs.source_of = _sources(inputs)
+    inputs.pauses = _pauses(flights)
+    inputs.episodes = _episodes(inputs)
+    inputs.episode_days = _episode_days(inputs)
+    dynamic = [flight for flight in flights if not flight.is_baked_in]
+    inputs.show_days = _ranges(inputs, [flight for flight in dynamic if flight.booking.episode_id is None])
+    inputs.single_days = _single_days(inputs, [flight for flight in dynamic if flight.booking.episode_id is not None])
+    return inputs
+
+
+def drop_day(episode: Episode) -> date | None:
+    """The UTC day on which an episode came out or is to: ages count from it, since metric days are UTC days."""
+    return None if episode.drops_at is None else episode.drops_at.astimezone(UTC).date()
+
+
+def zone_of(booking: IOBooking) -> ZoneInfo:
+    return ZoneInfo(booking.order.time_zone or "UTC")
+
+
+def _flight(booking: IOBooking) -> Flight:
+    zone = zone_of(booking)
+    return Flight(
+        booking=booking, first=local_day(booking.flight_start, zone), last=last_day_of(booking.flight_end, zone)
+    )
+
+
+def _sources(inputs: Inputs) -> dict[UUID, tuple[str, date]]:
+    """The source each line is measured by, and that source's last complete day for the show.
+
+    An order that names its measurement of record is measured by it alone; another one by the source that measured the
+    show on most of its latest days. Sources are never added up.
+    """
+    shows = sorted({flight.podcast_id for flight in inputs.flights})
+    found: dict[UUID, dict[str, tuple[int, date]]] = defaultdict(dict)
+    for podcast_id, source, days, last_day in _rows(_SOURCES, [shows, inputs.today, SOURCE_DAYS]):
+        found[podcast_id][source] = (days, last_day)
+    chosen = {}
+    for flight in inputs.flights:
+        sources = found[flight.podcast_id]
+        wanted = flight.booking.order.measurement_of_record
+        if not wanted and sources:
+            wanted = min(sources, key=lambda name: (-sources[name][0], name))
+        if wanted in sources:
+            chosen[flight.booking.pk] = (wanted, sources[wanted][1])
+    return chosen
+
+
+def _pauses(flights: Sequence[Flight]) -> dict[UUID, list[DeliveryPause]]:
+    pauses: dict[UUID, list[DeliveryPause]] = defaultdict(list)
+    for pause in DeliveryPause.objects.filter(booking__in=[flight.booking.pk for flight in flights]):
+        pauses[pause.booking_id].append(pause)
+    return pauses
+
+
+def _episodes(inputs: Inputs) -> dict[UUID, list[Episode]]:
+    """Episodes of the shows that carry baked-in lines, in the order in which they drop."""
+    baked_in = [flight for flight in inputs.flights if flight.is_baked_in]
+    since = inputs.at - timedelta(days=CURVE_DAYS)
+    since = min([since, *(flight.booking.flight_start - timedelta(days=1) for flight in baked_in)])
+    named = [flight.booking.episode_id for flight in baked_in if flight.booking.episode_id]
+    shows = {flight.podcast_id for flight in baked_in}
+    fields = ("podcast_id", "title", "number", "drops_at", "is_published")
+    rows = Episode.objects.filter(podcast__in=shows, drops_at__gte=since) | Episode.objects.filter(pk__in=named)
+    episodes: dict[UUID, list[Episode]] = defaultdict(list)
+    for episode in rows.only(*fields).order_by("drops_at", "pk"):
+        episodes[episode.podcast_id].append(episode)
+    return episodes
+
+
+def _episode_days(inputs: Inputs) -> dict[tuple[UUID, str], EpisodeDays]:
+    """Downloads by age of every episode that a baked-in line counts or learns from, as far as its windows reach."""
+    wanted: dict[tuple[UUID, str], tuple[date, int]] = {}
+    for flight in inputs.flights:
+        measured = inputs.source_of.get(flight.booking.pk)
+        if not flight.is_baked_in or measured is None:
+            continue
+        for episode in inputs.episodes.get(flight.podcast_id, ()):
+            first = drop_day(episode) or flight.first
+            reach = flight.window
+            if episode.pk == flight.booking.episode_id:
+                reach += max(0, (flight.first - first).days)
+            key = (episode.pk, measured[0])
+            first_before, days = wanted.get(key, (first, 0))
+            wanted[key] = (min(first, first_before), max(reach, days))
+    keys = list(wanted)
+    parameters = [
+        [episode for episode, _source in keys],
+        [source for _episode, source in keys],
+        [wanted[key][0] for key in keys],
+        [wanted[key][1] for key in keys],
+        inputs.today,
+    ]
+    return {
+        (episode_id, source): EpisodeDays(wanted[episode_id, source][0], dict(zip(offsets, counts, strict=True)))
+        for episode_id, source, offsets, counts in _rows(_EPISODE_DAYS, parameters)
+    }
+
+
+def _ranges(inputs: Inputs, flights: Sequence[Flight]) -> dict[tuple[UUID, str], dict[date, int]]:
+    """Downloads of whole shows by day, over the days that their lines span."""
+    spans: dict[tuple[UUID, str], tuple[date, date]] = {}
+    for flight in flights:
+        measured = inputs.source_of.get(flight.booking.pk)
+        if measured is None:
+            continue
+        key = (flight.podcast_id, measured[0])
+        first, last = spans.get(key, (flight.first, flight.last))
+        spans[key] = (min(first, flight.first), max(last, flight.last))
+    keys = list(spans)
+    parameters = [
+        [podcast for podcast, _source in keys],
+        [source for _podcast, source in keys],
+        [spans[key][0] for key in keys],
+        [spans[key][1] for key in keys],
+        inputs.today,
+    ]
+    days: dict[tuple[UUID, str], dict[date, int]] = defaultdict(dict)
+    for podcast_id, source, day, downloads in _rows(_SHOW_DAYS, parameters):
+        days[podcast_id, source][day] = downloads
+    return days
+
+
+def _single_days(inputs: Inputs, flights: Sequence[Flight]) -> dict[tuple[UUID, str], dict[date, int]]:
+    """Downloads of single episodes by day, for dynamic lines that run in one episode alone."""
+    spans: dict[tuple[UUID, str], tuple[date, date]] = {}
+    for flight in flights:
+        measured = inputs.source_of.get(flight.booking.pk)
+        if measured is None or flight.booking.episode_id is None:
+            continue
+        key = (flight.booking.episode_id, measured[0])
+        first, last = spans.get(key, (flight.first, flight.last))
+        spans[key] = (min(first, flight.first), max(last, flight.last))
+    keys = list(spans)
+    parameters = [
+        [episode for episode, _source in keys],
+        [source for _episode, source in keys],
+        [spans[key][0] for key in keys],
+        [(spans[key][1] - spans[key][0]).days + 1 for key in keys],
+        inputs.today,
+    ]
+    days: dict[tuple[UUID, str], dict[date, int]] = defaultdict(dict)
+    for episode_id, source, offsets, counts in _rows(_EPISODE_DAYS, parameters):
+        first = spans[episode_id, source][0]
+        for offset, count in zip(offsets, counts, strict=True):
+            days[episode_id, source][first + timedelta(days=offset)] = count
+    return days
+
+
+def _rows(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()

@@ -1,0 +1,466 @@
+"""From what was read to how each line stands: one `Pacer` for a set of lines, which share their shows' curves."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from bookings.curve import TenantHistory
+from bookings.delivery.inputs import RECENT_DAYS, EpisodeDays, Flight, Inputs, drop_day, zone_of
+from bookings.makegoods.value import value_of
+from bookings.models import DeliveryPause, IOBooking
+from bookings.pacing import (
+    Bands,
+    Interval,
+    Pace,
+    Spot,
+    baked_in_pace,
+    days_of,
+    dynamic_pace,
+    needed_per_day,
+    notice_deadline,
+    pacing_pct_of,
+    split_goal,
+)
+from metrics.models import Episode
+from tracker.lib.dates import day_start, local_day
+
+
+@dataclass(frozen=True)
+class SpotPace:
+    """One episode of a baked-in line. `day` is its age in complete days, None while it is not out."""
+
+    episode: Episode
+    goal: Decimal
+    day: int | None
+    first_day: date | None
+    delivered: int | None
+    expected: Decimal | None
+    pacing_pct: Decimal | None
+    band: str
+    projection: int | None
+    projection_low: int | None
+    projection_high: int | None
+
+
+@dataclass(frozen=True)
+class BookingPace:
+    """How a line stands on `as_of`, the last complete day of `source`.
+
+    Counts are downloads, shares are 0 to 1 of what was booked, `pacing_pct` is percent, money is cents. What is not
+    known is None, and `unknown_reason` says why: no_data, not_started, first_day, not_out, no_curve, nothing_expected.
+    `basis`: straight (dynamic), curve (baked-in, the show's own), house_curve (too few own episodes). `delivered` holds
+    what makegoods of the line delivered too; `own_delivered` does not. `curve_error` is the curve's back-tested error.
+    """
+
+    booking: IOBooking
+    booked: int
+    delivered: int | None
+    delivered_share: Decimal | None
+    expected: Decimal | None
+    expected_share: Decimal | None
+    pacing_pct: Decimal | None
+    band: str
+    projection: int | None
+    projection_low: int | None
+    projection_high: int | None
+    needed_per_day: int | None
+    shortfall: int | None
+    exposure_cents: int | None
+    as_of: date | None
+    source: str
+    basis: str
+    first_day: date
+    last_day: date
+    episodes_out: int | None
+    episodes_in_all: int | None
+    days_left: int
+    days_total: int
+    closes_on: date
+    notice_by: date
+    own_delivered: int | None
+    makegood_delivered: int
+    curve_episodes: int | None
+    curve_error: float | None
+    days_missing: int
+    spots: tuple[SpotPace, ...]
+    unknown_reason: str
+
+    @property
+    def is_measuring_closed(self) -> bool:
+        """Whether every day that counts for this line has been measured."""
+        return self.as_of is not None and self.as_of >= self.closes_on
+
+
+class Pacer:
+    """Turns what was read into paces; holds the curves, which many lines share."""
+
+    def __init__(self, inputs: Inputs, bands: Bands) -> None:
+        self.inputs = inputs
+        self.bands = bands
+        self._histories: dict[str, TenantHistory] = {}
+
+    def pace(self, flight: Flight) -> BookingPace:
+        return self._baked_in(flight) if flight.is_baked_in else self._dynamic(flight)
+
+    # --- dynamic ------------------------------------------------------------------------------------------------------
+
+    def _dynamic(self, flight: Flight) -> BookingPace:
+        measured = self.inputs.source_of.get(flight.booking.pk)
+        ineligible = ineligible_days(flight, self.inputs.pauses.get(flight.booking.pk, ()))
+        counted: dict[date, int] = {}
+        if measured is not None:
+            counted = self._daily(flight, measured[0])
+        as_of = measured[1] if measured else None
+        upto = min(flight.last, as_of) if as_of else flight.first - timedelta(days=1)
+        known = [(day, counted[day]) for day in days_of(flight.first, upto) if day in counted and day not in ineligible]
+        pace = dynamic_pace(
+            booked=flight.booking.booked_impressions,
+            first=flight.first,
+            last=flight.last,
+            as_of=as_of,
+            ineligible=ineligible,
+            delivered=sum(count for _day, count in known) if known else None,
+            recent=[count for _day, count in known][-RECENT_DAYS:],
+            bands=self.bands,
+        )
+        missing = sum(1 for day in days_of(flight.first, upto) if day not in counted and day not in ineligible)
+        return self._booking_pace(flight, pace, basis="straight", closes_on=flight.last, missing=missing)
+
+    def _daily(self, flight: Flight, source: str) -> dict[date, int]:
+        if flight.booking.episode_id is None:
+            return self.inputs.show_days.get((flight.podcast_id, source), {})
+        return self.inputs.single_days.get((flight.booking.episode_id, source), {})
+
+    def delivered_by_day(self, flight: Flight) -> dict[date, int]:
+        """Downloads that count for a line, by the day on which they came; days without a number are not in it."""
+        measured = self.inputs.source_of.get(flight.booking.pk)
+        if measured is None:
+            return {}
+        if not flight.is_baked_in:
+            ineligible = ineligible_days(flight, self.inputs.pauses.get(flight.booking.pk, ()))
+            counted = self._daily(flight, measured[0]).items()
+            return {
+                day: count
+                for day, count in counted
+                if flight.first <= day <= flight.last and day not in ineligible and day <= measured[1]
+            }
+        by_day: dict[date, int] = defaultdict(int)
+        for episode in self._episodes_of(flight):
+            _first, age, start = self._age(flight, episode, measured)
+            counts = self.inputs.episode_days.get((episode.pk, measured[0]))
+            if counts is None or age is None:
+                continue
+            for offset, count in counts.by_offset.items():
+                if start <= offset < start + age:
+                    by_day[counts.first_day + timedelta(days=offset)] += count
+        return dict(by_day)
+
+    # --- baked-in -----------------------------------------------------------------------------------------------------
+
+    def _baked_in(self, flight: Flight) -> BookingPace:
+        measured = self.inputs.source_of.get(flight.booking.pk)
+        episodes = self._episodes_of(flight)
+        coming = self._episodes_to_come(flight, episodes)
+        goals = split_goal(flight.booking.booked_impressions, len(episodes) + coming)
+        spots = [self._spot(flight, episode, goal, measured) for episode, goal in zip(episodes, goals, strict=False)]
+        spots += [
+            (None, Spot(goal=goal, age=None, delivered=None, expected_share=None, at_close=self._level(flight)))
+            for goal in goals[len(episodes) :]
+        ]
+        closes_on = self._closes_on(flight, episodes, coming)
+        as_of = measured[1] if measured else None
+        pace = baked_in_pace(
+            booked=flight.booking.booked_impressions,
+            first=flight.first,
+            last=flight.last,
+            as_of=as_of,
+            spots=[spot for _pace, spot in spots],
+            days_left=max(0, (closes_on - max(as_of, flight.first - timedelta(days=1))).days) if as_of else 0,
+            bands=self.bands,
+        )
+        shown = tuple(pace for pace, _spot in spots if pace is not None)
+        own = self._history(measured[0]).episodes_of(flight.podcast_id, flight.window) if measured else 0
+        return self._booking_pace(
+            flight,
+            pace,
+            basis="curve" if own else "house_curve",
+            closes_on=closes_on,
+            spots=shown,
+            episodes_in_all=len(episodes) + coming,
+            curve_episodes=own,
+            curve_error=self._curve_error(flight, measured, shown),
+        )
+
+    def _episodes_of(self, flight: Flight) -> list[Episode]:
+        """The episodes that carry the line: the one it names, or every one that drops in its flight."""
+        known = self.inputs.episodes.get(flight.podcast_id, ())
+        booking = flight.booking
+        if booking.episode_id is not None:
+            return [episode for episode in known if episode.pk == booking.episode_id]
+        return [
+            episode
+            for episode in known
+            if episode.drops_at is not None and booking.flight_start <= episode.drops_at < booking.flight_end
+        ]
+
+    def _episodes_to_come(self, flight: Flight, episodes: list[Episode]) -> int:
+        """How many more episodes the show's release days promise until the flight ends, past those already known."""
+        weekdays = set(flight.booking.ad_unit.podcast.release_weekdays)
+        if flight.booking.episode_id is not None or not weekdays:
+            return 0
+        zone = zone_of(flight.booking)
+        known = [local_day(episode.drops_at, zone) for episode in episodes if episode.drops_at is not None]
+        after = max([local_day(self.inputs.at, zone), flight.first - timedelta(days=1), *known])
+        return sum(1 for day in days_of(after + timedelta(days=1), flight.last) if day.weekday() in weekdays)
+
+    def _spot(
+        self, flight: Flight, episode: Episode, goal: Decimal, measured: tuple[str, date] | None
+    ) -> tuple[SpotPace, Spot]:
+        first, age, start = self._age(flight, episode, measured)
+        delivered = None
+        share: Decimal | None = None
+        close = self._level(flight)
+        if measured is not None and age is not None:
+            counts = self.inputs.episode_days.get((episode.pk, measured[0]))
+            if counts is not None:
+                delivered = _between(counts, start, start + age)
+            growth = None if start else self._history(measured[0]).growth(flight.podcast_id, age, flight.window)
+            if growth is not None:
+                share = Decimal(growth.share)
+                close = growth.at_close(delivered) if delivered is not None else close
+            elif age >= flight.window and delivered is not None:
+                share, close = Decimal(1), Interval(delivered, delivered, delivered)
+            else:
+                close = None
+        spot = Spot(goal=goal, age=age, delivered=delivered, expected_share=share, at_close=close)
+        return self._spot_pace(episode, first, spot), spot
+
+    def _spot_pace(self, episode: Episode, first: date | None, spot: Spot) -> SpotPace:
+        expected = None if spot.expected_share is None else spot.goal * spot.expected_share
+        if spot.age is None:
+            expected = Decimal(0)
+        close = spot.at_close
+        pct = pacing_pct_of(spot.delivered, expected) if spot.age else None
+        band = self.bands.band_of(pct)
+        return SpotPace(
+            episode=episode,
+            goal=spot.goal,
+            day=spot.age,
+            first_day=first,
+            delivered=spot.delivered,
+            expected=expected,
+            pacing_pct=pct,
+            band=self.bands.calmed(band, goal=int(spot.goal), low=_whole(close, "low"), high=_whole(close, "high")),
+            projection=_whole(close, "middle"),
+            projection_low=_whole(close, "low"),
+            projection_high=_whole(close, "high"),
+        )
+
+    def _age(
+        self, flight: Flight, episode: Episode, measured: tuple[str, date] | None
+    ) -> tuple[date | None, int | None, int]:
+        """(first day that counts, complete days since then up to the window's end, days the episode was old by then).
+
+        An episode that was to come out later but has downloads already counts from its first one; one that came out
+        before the flight began counts from the flight's first day.
+        """
+        planned = drop_day(episode)
+        counts = self.inputs.episode_days.get((episode.pk, measured[0])) if measured else None
+        is_out = episode.is_published and (episode.drops_at is None or episode.drops_at <= self.inputs.at)
+        if not is_out and counts is not None and counts.by_offset:
+            planned = counts.first_day + timedelta(days=min(counts.by_offset))
+            is_out = True
+        first = planned or flight.first
+        # A drop late in the evening may belong to the day before in UTC: only whole days before the flight are old.
+        old = (flight.first - first).days if flight.booking.episode_id else 0
+        start = max(0, old) if old > 1 else 0
+        base = counts.first_day if counts is not None else first
+        start_offset = (first - base).days + start
+        if not is_out or measured is None:
+            return planned, None, start_offset
+        age = (measured[1] - first).days + 1 - start
+        return first, (min(age, flight.window) if age >= 1 else None), start_offset
+
+    def _closes_on(self, flight: Flight, episodes: list[Episode], coming: int) -> date:
+        """The last day that counts: the last episode's drop + W (DOMAIN), the flight's end + W while one is to come."""
+        ends = [flight.last + timedelta(days=flight.window)] if coming or not episodes else []
+        for episode in episodes:
+            first, _age, _start = self._age(flight, episode, self.inputs.source_of.get(flight.booking.pk))
+            begins = first or flight.last
+            if flight.booking.episode_id and (flight.first - begins).days > 1:
+                begins = flight.first
+            ends.append(begins + timedelta(days=flight.window - 1))
+        return max(ends)
+
+    def _level(self, flight: Flight) -> Interval | None:
+        measured = self.inputs.source_of.get(flight.booking.pk)
+        return self._history(measured[0]).level(flight.podcast_id, flight.window) if measured else None
+
+    def _curve_error(
+        self, flight: Flight, measured: tuple[str, date] | None, spots: tuple[SpotPace, ...]
+    ) -> float | None:
+        """The curve's back-tested error at the ages of this line's young episodes, weighed by what is projected."""
+        if measured is None:
+            return None
+        errors = []
+        for spot in spots:
+            if spot.day is None or spot.day >= flight.window or not spot.projection:
+                continue
+            growth = self._history(measured[0]).growth(flight.podcast_id, spot.day, flight.window)
+            if growth is not None and growth.error is not None:
+                errors.append((growth.error, spot.projection))
+        weight = sum(projection for _error, projection in errors)
+        return sum(error * projection for error, projection in errors) / weight if weight else None
+
+    def _history(self, source: str) -> TenantHistory:
+        if source not in self._histories:
+            self._histories[source] = TenantHistory(
+                {show: self._learnable(episodes, source) for show, episodes in self.inputs.episodes.items()}
+            )
+        return self._histories[source]
+
+    def _learnable(self, episodes: list[Episode], source: str) -> list[list[float]]:
+        """Cumulative counts by age of the episodes that were measured from their first day on.
+
+        A day on which the source counted any episode of the show but not this one is a day without downloads; a day
+        on which it counted none is a gap, and an episode with a gap in it teaches nothing.
+        """
+        measured: list[tuple[date, dict[int, int]]] = []
+        days: set[date] = set()
+        for episode in episodes:
+            counts = self.inputs.episode_days.get((episode.pk, source))
+            first = drop_day(episode)
+            if counts is None or first is None:
+                continue
+            shift = (first - counts.first_day).days
+            by_age = {offset - shift: count for offset, count in counts.by_offset.items() if offset >= shift}
+            measured.append((first, by_age))
+            days.update(first + timedelta(days=age) for age in by_age)
+        return [cumulative for first, by_age in measured if (cumulative := _cumulative(first, by_age, days))]
+
+    # --- both ---------------------------------------------------------------------------------------------------------
+
+    def _booking_pace(
+        self,
+        flight: Flight,
+        pace: Pace,
+        *,
+        basis: str,
+        closes_on: date,
+        spots: tuple[SpotPace, ...] = (),
+        episodes_in_all: int | None = None,
+        curve_episodes: int | None = None,
+        curve_error: float | None = None,
+        missing: int = 0,
+    ) -> BookingPace:
+        measured = self.inputs.source_of.get(flight.booking.pk)
+        booking = flight.booking
+        return BookingPace(
+            booking=booking,
+            booked=pace.booked,
+            delivered=pace.delivered,
+            delivered_share=_share(pace.delivered, pace.booked),
+            expected=pace.expected,
+            expected_share=_share(pace.expected, pace.booked),
+            pacing_pct=pace.pacing_pct,
+            band=pace.band,
+            projection=pace.projection,
+            projection_low=pace.projection_low,
+            projection_high=pace.projection_high,
+            needed_per_day=pace.needed_per_day,
+            shortfall=pace.shortfall,
+            exposure_cents=_exposure(booking, pace.shortfall),
+            as_of=measured[1] if measured else None,
+            source=measured[0] if measured else booking.order.measurement_of_record,
+            basis=basis,
+            first_day=flight.first,
+            last_day=flight.last,
+            episodes_out=sum(1 for spot in spots if spot.day is not None) if flight.is_baked_in else None,
+            episodes_in_all=episodes_in_all,
+            days_left=pace.days_left,
+            days_total=pace.days_total,
+            closes_on=closes_on,
+            notice_by=notice_deadline(first=flight.first, closes_on=closes_on),
+            own_delivered=pace.delivered,
+            makegood_delivered=0,
+            curve_episodes=curve_episodes,
+            curve_error=curve_error,
+            days_missing=missing,
+            spots=spots,
+            unknown_reason=pace.unknown_reason,
+        )
+
+    def with_repairs(self, pace: BookingPace, repaired: int) -> BookingPace:
+        """Count what makegoods of a line delivered in its delivery (DOMAIN: in delivery, never in revenue)."""
+        if not repaired:
+            return pace
+        delivered = (pace.own_delivered or 0) + repaired
+        pct = pacing_pct_of(delivered, pace.expected)
+        projection = None if pace.projection is None else pace.projection + repaired
+        shortfall = None if projection is None else max(0, pace.booked - projection)
+        return replace(
+            pace,
+            delivered=delivered,
+            delivered_share=_share(delivered, pace.booked),
+            makegood_delivered=repaired,
+            pacing_pct=pct,
+            band=self.bands.band_of(pct),
+            projection=projection,
+            projection_low=None if pace.projection_low is None else pace.projection_low + repaired,
+            projection_high=None if pace.projection_high is None else pace.projection_high + repaired,
+            shortfall=shortfall,
+            exposure_cents=_exposure(pace.booking, shortfall),
+            needed_per_day=needed_per_day(pace.booked, delivered, pace.days_left),
+        )
+
+
+def ineligible_days(flight: Flight, pauses: Iterable[DeliveryPause]) -> set[date]:
+    """The days of a flight that lie wholly inside a pause or blackout, in the order's zone.
+
+    A day on which the line ran for a while still counts: it had its chance to deliver.
+    """
+    zone = zone_of(flight.booking)
+    left_out = set()
+    for pause in pauses:
+        first = max(flight.first, local_day(pause.starts_at, zone))
+        last = flight.last if pause.ends_at is None else min(flight.last, local_day(pause.ends_at, zone))
+        for day in days_of(first, last):
+            if pause.starts_at > day_start(day, zone):
+                continue
+            if pause.ends_at is None or pause.ends_at >= day_start(day + timedelta(days=1), zone):
+                left_out.add(day)
+    return left_out
+
+
+def _between(counts: EpisodeDays, start: int, end: int) -> int | None:
+    known = [count for offset, count in counts.by_offset.items() if start <= offset < end]
+    return sum(known) if known else None
+
+
+def _cumulative(first: date, by_age: dict[int, int], measured: set[date]) -> list[float]:
+    """Running totals by age up to the last measured day; cut off at a gap, empty when the first day is missing."""
+    totals: list[float] = []
+    running = 0
+    for age in range(max(by_age, default=-1) + 1):
+        if first + timedelta(days=age) not in measured:
+            break
+        running += by_age.get(age, 0)
+        totals.append(running)
+    return totals
+
+
+def _whole(close: Interval | None, bound: str) -> int | None:
+    value = None if close is None else getattr(close, bound)
+    return None if value is None else round(value)
+
+
+def _share(part: int | Decimal | None, whole: int) -> Decimal | None:
+    return None if part is None or not whole else Decimal(part) / whole
+
+
+def _exposure(booking: IOBooking, shortfall: int | None) -> int | None:
+    if shortfall is None:
+        return None
+    return 0 if booking.makegood_of_id else value_of(booking, shortfall)

@@ -1,0 +1,262 @@
+"""How lines stand: delivered against expected, what they earned, what they owe, what is read next."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Max, Q, QuerySet, Sum
+
+from bookings.delivery.inputs import gather, zone_of
+from bookings.delivery.paces import BookingPace, Pacer, SpotPace
+from bookings.makegoods.value import value_of
+from bookings.models import IOBooking, Makegood
+from bookings.pacing import Bands
+from deals.models import Sponsor
+from metrics.models import DailyRollup, Episode, Podcast
+from tracker.lib.dates import local_day
+from tracker.lib.money import round_half_up
+
+__all__ = [
+    "BookingPace",
+    "NextRead",
+    "PendingMakegood",
+    "SponsorRevenue",
+    "SpotPace",
+    "delivered_of",
+    "makegoods_pending",
+    "next_reads",
+    "pacing_of",
+    "sponsor_revenue_30_days",
+]
+
+Status = IOBooking.Status
+# Lines that count in delivery: sold and running, or run.
+LIVE = (Status.SCHEDULED, Status.ACTIVE, Status.PAUSED, Status.MAKEGOOD, Status.COMPLETED)
+REVENUE_DAYS = 30
+# No guarantee window is longer; lines whose flight ended before earn nothing more.
+LONGEST_WINDOW = 120
+
+
+def pacing_of(
+    bookings: Iterable[IOBooking] | QuerySet[IOBooking], *, at: datetime, bands: Bands | None = None
+) -> list[BookingPace]:
+    """Return how each line stands, in the order given. The number of statements does not grow with the lines."""
+    wanted = [booking.pk for booking in bookings]
+    lines = IOBooking.objects.select_related("order", "ad_unit__podcast", "campaign__sponsor", "episode")
+    own = {line.pk: line for line in lines.filter(pk__in=wanted)}
+    repairs = list(lines.filter(makegood_of__in=wanted, status__in=LIVE).exclude(pk__in=wanted))
+    inputs = gather([*own.values(), *repairs], at=at)
+    pacer = Pacer(inputs, bands or Bands())
+    paces = {flight.booking.pk: pacer.pace(flight) for flight in inputs.flights}
+    repaired: dict[UUID, int] = defaultdict(int)
+    for line in [*own.values(), *repairs]:
+        if line.makegood_of_id and line.status in LIVE:
+            repaired[line.makegood_of_id] += paces[line.pk].own_delivered or 0
+    return [pacer.with_repairs(paces[pk], repaired.get(pk, 0)) for pk in wanted if pk in paces]
+
+
+def delivered_of(booking: IOBooking, *, at: datetime) -> int | None:
+    """Return what a line itself delivered so far (makegoods apart), None when nothing was measured."""
+    (pace,) = pacing_of([booking], at=at)
+    return pace.own_delivered
+
+
+@dataclass(frozen=True)
+class SponsorRevenue:
+    """What sponsors brought over some days, as two lines that are never added up.
+
+    earned_cents: delivered x CPM, capped at the contract, by currency of the orders. attributed_cents: sales seen by
+    codes and links, as `attributed_sources` reported them, in the house's currency: a floor, None where nobody
+    reported any. The `*_by_day` hold cents of each day (a day without a number is not in it). `as_of` is None when
+    nothing was measured.
+    """
+
+    first_day: date
+    last_day: date
+    as_of: date | None
+    earned_cents: dict[str, int]
+    earned_by_day: dict[str, dict[date, int]]
+    attributed_cents: int | None
+    attributed_by_day: dict[date, int]
+    attributed_sources: tuple[str, ...]
+
+
+def sponsor_revenue_30_days(
+    *, podcasts: Iterable[Podcast] | QuerySet[Podcast], at: datetime, ending_days_ago: int = 0
+) -> SponsorRevenue:
+    """Return what the sponsors of some shows brought in the 30 days up to the last complete day.
+
+    `ending_days_ago` moves the window back (30 = the 30 days before), so that two windows can be compared.
+    """
+    shows = [podcast.pk for podcast in podcasts]
+    lines = list(_earning_lines(shows, at))
+    inputs = gather(lines, at=at)
+    pacer = Pacer(inputs, Bands())
+    as_of = _last_measured_day(shows, at)
+    last = (as_of or at.astimezone(UTC).date() - timedelta(days=1)) - timedelta(days=ending_days_ago)
+    first = last - timedelta(days=REVENUE_DAYS - 1)
+    earned: dict[str, dict[date, int]] = {}
+    for flight in inputs.flights:
+        per_day = earned.setdefault(flight.booking.order.currency, defaultdict(int))
+        for day, cents in earned_by_day(flight.booking, flight.first, flight.last, pacer.delivered_by_day(flight)):
+            if first <= day <= last:
+                per_day[day] += cents
+    attributed, sources = _attributed(shows, first, last)
+    return SponsorRevenue(
+        first_day=first,
+        last_day=last,
+        as_of=as_of,
+        earned_cents={currency: sum(days.values()) for currency, days in earned.items()},
+        earned_by_day={currency: dict(days) for currency, days in earned.items()},
+        attributed_cents=sum(attributed.values()) if attributed else None,
+        attributed_by_day=attributed,
+        attributed_sources=sources,
+    )
+
+
+def earned_by_day(
+    booking: IOBooking, first: date, last: date, delivered: dict[date, int]
+) -> Iterable[tuple[date, int]]:
+    """Yield (day, cents) that a line earned: delivered x CPM up to the contract; a flat fee by days that delivered.
+
+    Cents of the days add up to the line's earned cents exactly, since each day is the step of a rounded total. A
+    makegood earns nothing. Source: DOMAIN, measuring.
+    """
+    if booking.makegood_of_id:
+        return
+    total, earned = 0, 0
+    flight_days = (last - first).days + 1
+    for day in sorted(delivered):
+        if booking.rate_type == IOBooking.RateType.FLAT:
+            passed = min(flight_days, max(0, (day - first).days + 1))
+            now = round_half_up(Decimal(booking.gross_cents) * passed / flight_days)
+        else:
+            total += delivered[day]
+            now = min(booking.gross_cents, value_of(booking, min(total, booking.booked_impressions)))
+        yield day, now - earned
+        earned = now
+
+
+@dataclass(frozen=True)
+class PendingMakegood:
+    """An open case on somebody's list. A proposed one is a warning: it is not in the sum of what is owed."""
+
+    case: Makegood
+    is_proposed: bool
+    outstanding_impressions: int
+    outstanding_cents: int
+    due_on: date | None
+    is_overdue: bool
+
+
+def makegoods_pending(
+    *, at: datetime, podcasts: Iterable[Podcast] | None = None, sponsor: Sponsor | None = None
+) -> list[PendingMakegood]:
+    """Return the open cases of some shows or of a sponsor, the next due first, proposals last. One statement."""
+    cases = Makegood.objects.filter(status__in=Makegood.OPEN).select_related(
+        "booking__order",
+        "booking__ad_unit__podcast",
+        "booking__campaign__sponsor",
+        "episode",
+        "replacement__episode",
+        "replacement__ad_unit",
+    )
+    if podcasts is not None:
+        cases = cases.filter(booking__ad_unit__podcast__in=[podcast.pk for podcast in podcasts])
+    if sponsor is not None:
+        cases = cases.filter(booking__campaign__sponsor=sponsor)
+    today = at.astimezone(UTC).date()
+    pending = [
+        PendingMakegood(
+            case=case,
+            is_proposed=case.status == Makegood.Status.PROPOSED,
+            outstanding_impressions=case.outstanding_impressions,
+            outstanding_cents=case.owed_cents - value_of(case.booking, case.fulfilled_impressions),
+            due_on=case.due_on,
+            is_overdue=case.due_on is not None and case.due_on < today,
+        )
+        for case in cases
+    ]
+    return sorted(pending, key=lambda one: (one.is_proposed, one.due_on or date.max, str(one.case.pk)))
+
+
+@dataclass(frozen=True)
+class NextRead:
+    """A read that is coming: `on` is the local day of the order's zone on which its episode drops, or on which a
+    dynamic line starts. `has_promo` tells whether there is a code to say."""
+
+    booking: IOBooking
+    episode: Episode | None
+    on: date
+    promo_code: str
+    is_makegood: bool
+
+
+def next_reads(*, podcasts: Iterable[Podcast], at: datetime, days: int = 14) -> list[NextRead]:
+    """Return what the hosts of some shows read in the coming days, the next first. Two statements.
+
+    A baked-in line is read in its episode, or in every planned episode that drops in its flight; a dynamic line once,
+    when its flight starts.
+    """
+    shows = [podcast.pk for podcast in podcasts]
+    until = at + timedelta(days=days)
+    lines = IOBooking.objects.filter(
+        Q(flight_start__lt=until, flight_end__gt=at) | Q(episode__drops_at__gte=at, episode__drops_at__lt=until),
+        ad_unit__podcast__in=shows,
+        status__in=[Status.SCHEDULED, Status.ACTIVE],
+    ).select_related("order", "ad_unit__podcast", "campaign__sponsor", "episode")
+    coming: dict[UUID, list[Episode]] = defaultdict(list)
+    for episode in Episode.objects.filter(podcast__in=shows, drops_at__gte=at, drops_at__lt=until).order_by("drops_at"):
+        coming[episode.podcast_id].append(episode)
+    reads = [read for line in lines for read in _reads_of(line, coming[line.ad_unit.podcast_id], at, until)]
+    return sorted(reads, key=lambda read: (read.on, str(read.booking.pk)))
+
+
+def _reads_of(line: IOBooking, coming: list[Episode], at: datetime, until: datetime) -> list[NextRead]:
+    zone = zone_of(line)
+
+    def read(moment: datetime, episode: Episode | None) -> NextRead:
+        return NextRead(line, episode, local_day(moment, zone), line.promo_code, line.makegood_of_id is not None)
+
+    if line.ad_unit.delivery == "dynamic":
+        return [read(line.flight_start, line.episode)] if at <= line.flight_start < until else []
+    if line.episode_id is not None:
+        return [read(episode.drops_at, episode) for episode in coming if episode.pk == line.episode_id]
+    inside = [episode for episode in coming if line.flight_start <= episode.drops_at < line.flight_end]
+    return [read(episode.drops_at, episode) for episode in inside]
+
+
+def _earning_lines(shows: list[UUID], at: datetime) -> QuerySet[IOBooking]:
+    """Lines whose days can lie in the last two windows: their flight, or their guarantee window, is not long over."""
+    since = at - timedelta(days=2 * REVENUE_DAYS + LONGEST_WINDOW)
+    return IOBooking.objects.filter(
+        ad_unit__podcast__in=shows, status__in=LIVE, makegood_of__isnull=True, flight_start__lt=at, flight_end__gt=since
+    ).select_related("order", "ad_unit__podcast", "episode")
+
+
+def _last_measured_day(shows: list[UUID], at: datetime) -> date | None:
+    rows = DailyRollup.objects.filter(podcast__in=shows, day__lt=at.astimezone(UTC).date(), downloads__isnull=False)
+    return rows.aggregate(last=Max("day"))["last"]
+
+
+def _attributed(shows: list[UUID], first: date, last: date) -> tuple[dict[date, int], tuple[str, ...]]:
+    """Attributed cents by day: for each show by the one source that reported most days, since sources never add up."""
+    rows = (
+        DailyRollup.objects.filter(podcast__in=shows, day__gte=first, day__lte=last, revenue_cents__isnull=False)
+        .values_list("podcast_id", "source", "day")
+        .annotate(cents=Sum("revenue_cents"))
+    )
+    by_show: dict[UUID, dict[str, dict[date, int]]] = defaultdict(lambda: defaultdict(dict))
+    for podcast_id, source, day, cents in rows:
+        by_show[podcast_id][source][day] = cents
+    total: dict[date, int] = defaultdict(int)
+    chosen = set()
+    for sources in by_show.values():
+        source = min(sources, key=lambda name: (-len(sources[name]), name))
+        chosen.add(source)
+        for day, cents in sources[source].items():
+            total[day] += cents
+    return dict(total), tuple(sorted(chosen))

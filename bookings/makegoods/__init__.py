@@ -1,0 +1,1 @@
+"""Cases: what is owed after a press, and how it is made good."""

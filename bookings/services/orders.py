@@ -1,0 +1,71 @@
+"""The paper around bookings."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bookings.models import InsertionOrder
+from bookings.numbering import next_number
+from bookings.queries.house import order_profile
+from bookings.queries.slots import usual_source
+from deals.models import Campaign
+from metrics.models import Podcast
+from tracker.events.services import emit
+from tracker.lib.actors import Actor, HasActor
+from tracker.lib.errors import NotFound
+from tracker.tenants.context import current_tenant
+
+
+@transaction.atomic
+def draft_order(
+    *, campaign: Campaign, by: HasActor | Actor, at: datetime, podcast: Podcast | None = None
+) -> InsertionOrder:
+    """Return the draft order of a deal, made with the house's terms when there is none; its row is locked.
+
+    Two at once end with one order: a constraint allows one draft a deal. Emits order.drafted when it made one. The
+    measurement of record is the house's, or the source that counts `podcast` most steadily.
+    """
+    found = InsertionOrder.objects.select_for_update().filter(campaign=campaign, status=InsertionOrder.Status.DRAFT)
+    order = found.first()
+    if order is not None:
+        return order
+    profile = order_profile()
+    agency = campaign.agency or campaign.sponsor.agency
+    order = InsertionOrder(
+        campaign=campaign,
+        currency=campaign.currency,
+        time_zone=current_tenant().time_zone,
+        commission_permille=agency.commission_permille if agency else 0,
+        measurement_of_record=profile.measurement_of_record or usual_source(podcast, at=at),
+        guarantee_days=profile.guarantee_days,
+        tolerance_permille=profile.tolerance_permille,
+    )
+    made = InsertionOrder.objects.bulk_create([order], ignore_conflicts=True)
+    kept = found.get()
+    if kept.pk == made[0].pk:
+        emit("order.drafted", subject=kept, by=by, at=at, data=_told(kept))
+    return kept
+
+
+def order_zone_name(campaign: Campaign) -> str:
+    """Return the name of the time zone in which the next line of a deal counts its days."""
+    order = InsertionOrder.objects.filter(campaign=campaign, status=InsertionOrder.Status.DRAFT).first()
+    return order.time_zone if order else current_tenant().time_zone
+
+
+@transaction.atomic
+def number_order(*, order: InsertionOrder, by: HasActor | Actor, at: datetime) -> InsertionOrder:
+    """Give an order its number, once: when it is first sent or exported. Emits order.numbered."""
+    order = InsertionOrder.objects.select_for_update().filter(pk=order.pk).first()
+    if order is None:
+        raise NotFound("not_found", _("There is no such order."))
+    if order.number is None:
+        order.number = next_number(prefix=order_profile().number_prefix, at=at)
+        order.save(update_fields=["number"])
+        emit("order.numbered", subject=order, by=by, at=at, data={**_told(order), "number": order.number})
+    return order
+
+
+def _told(order: InsertionOrder) -> dict[str, str]:
+    return {"order_id": str(order.pk), "campaign_id": str(order.campaign_id)}
