@@ -35,8 +35,9 @@ SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 
 # --- apps: no table name stands both in public and in a tenant (docs/decisions/0002) ----------------------------------
 SHARED_APPS = [
-    "django_tenants",
+    # Before the library, whose create_tenant command it replaces.
     "tracker.tenants",
+    "django_tenants",
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django_celery_beat",
