@@ -138,7 +138,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups = []
     for title, items in PLATFORM_MENU if is_platform else MENU:
         shown = [
-            {"title": item.title, "icon": item.icon, "link": url}
+            {"title": item.title, "icon": item.icon, "link": url, "active": _is_here(request.path, url)}
             for item in items
             if _may_see(request, item) and (url := _url(item))
         ]
@@ -159,6 +159,10 @@ def _url(item: Item) -> str:
         return reverse(item.url_name)
     except NoReverseMatch:
         return ""
+
+
+def _is_here(path: str, url: str) -> bool:
+    return path == url or (url.count("/") > 2 and path.startswith(url))
 
 
 def house_name(request: HttpRequest) -> str:

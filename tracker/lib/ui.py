@@ -324,11 +324,16 @@ def column_chart(chart: charts.ColumnChart) -> dict[str, Any]:
 
 # --- pieces of pages --------------------------------------------------------------------------------------------------
 @register.inclusion_tag("ui/field.html")
-def field(bound: BoundField, hint: str = "", label: str = "") -> dict[str, Any]:
-    """A form field with its label above, hint and error below, wired for screen readers."""
+def field(bound: BoundField, hint: str = "", label: str = "", placeholder: bool = True) -> dict[str, Any]:
+    """A form field with its label above, hint and error below, wired for screen readers.
+
+    placeholder=False drops the words that a form of a library puts inside the box.
+    """
     kind = getattr(bound.field.widget, "input_type", "")
-    css = {"class": "" if kind in {"checkbox", "radio", "file"} else "input"}
-    return {"bound": bound, "kind": kind, "control": bound.as_widget(attrs=css), "hint": hint, "label": label}
+    attrs: dict[str, Any] = {"class": False if kind in {"checkbox", "radio", "file"} else "input"}
+    if not placeholder:
+        attrs["placeholder"] = False
+    return {"bound": bound, "kind": kind, "control": bound.as_widget(attrs=attrs), "hint": hint, "label": label}
 
 
 @register.inclusion_tag("ui/pager.html", takes_context=True)
