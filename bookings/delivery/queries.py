@@ -1,9 +1,9 @@
 """How lines stand: delivered against expected, what they earned, what they owe, what is read next."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -26,9 +26,11 @@ __all__ = [
     "SponsorRevenue",
     "SpotPace",
     "delivered_of",
+    "last_measured_day",
     "makegoods_pending",
     "next_reads",
     "pacing_of",
+    "sponsor_revenue",
     "sponsor_revenue_30_days",
 ]
 
@@ -92,25 +94,45 @@ def sponsor_revenue_30_days(
     `ending_days_ago` moves the window back (30 = the 30 days before), so that two windows can be compared.
     """
     shows = [podcast.pk for podcast in podcasts]
-    lines = list(_earning_lines(shows, at))
-    inputs = gather(lines, at=at)
+    last = last_measured_day(shows, at=at) or at.astimezone(UTC).date() - timedelta(days=1)
+    last -= timedelta(days=ending_days_ago)
+    (revenue,) = sponsor_revenue(shows, at=at, windows=[(last - timedelta(days=REVENUE_DAYS - 1), last)])
+    return revenue
+
+
+def sponsor_revenue(shows: list[UUID], *, at: datetime, windows: Sequence[tuple[date, date]]) -> list[SponsorRevenue]:
+    """Return what the sponsors of some shows brought in each window of days (both included), in the order given.
+
+    What the windows share is read once: the number of statements grows neither with lines nor with windows.
+    """
+    begins, ends = min(first for first, _last in windows), max(last for _first, last in windows)
+    inputs = gather(list(_earning_lines(shows, begins, at)), at=at)
     pacer = Pacer(inputs, Bands())
-    as_of = _last_measured_day(shows, at)
-    last = (as_of or at.astimezone(UTC).date() - timedelta(days=1)) - timedelta(days=ending_days_ago)
-    first = last - timedelta(days=REVENUE_DAYS - 1)
     earned: dict[str, dict[date, int]] = {}
     for flight in inputs.flights:
         per_day = earned.setdefault(flight.booking.order.currency, defaultdict(int))
         for day, cents in earned_by_day(flight.booking, flight.first, flight.last, pacer.delivered_by_day(flight)):
-            if first <= day <= last:
-                per_day[day] += cents
-    attributed, sources = _attributed(shows, first, last)
+            per_day[day] += cents
+    as_of = last_measured_day(shows, at=at)
+    reported = _reported(shows, begins, ends)
+    return [_revenue_of(window, as_of, earned, reported) for window in windows]
+
+
+def _revenue_of(
+    window: tuple[date, date], as_of: date | None, earned: dict[str, dict[date, int]], reported: "Reported"
+) -> SponsorRevenue:
+    first, last = window
+    inside = {
+        currency: {day: cents for day, cents in days.items() if first <= day <= last}
+        for currency, days in earned.items()
+    }
+    attributed, sources = _attributed(reported, first, last)
     return SponsorRevenue(
         first_day=first,
         last_day=last,
         as_of=as_of,
-        earned_cents={currency: sum(days.values()) for currency, days in earned.items()},
-        earned_by_day={currency: dict(days) for currency, days in earned.items()},
+        earned_cents={currency: sum(days.values()) for currency, days in inside.items()},
+        earned_by_day=inside,
         attributed_cents=sum(attributed.values()) if attributed else None,
         attributed_by_day=attributed,
         attributed_sources=sources,
@@ -229,34 +251,50 @@ def _reads_of(line: IOBooking, coming: list[Episode], at: datetime, until: datet
     return [read(episode.drops_at, episode) for episode in inside]
 
 
-def _earning_lines(shows: list[UUID], at: datetime) -> QuerySet[IOBooking]:
-    """Lines whose days can lie in the last two windows: their flight, or their guarantee window, is not long over."""
-    since = at - timedelta(days=2 * REVENUE_DAYS + LONGEST_WINDOW)
+def _earning_lines(shows: list[UUID], begins: date, at: datetime) -> QuerySet[IOBooking]:
+    """Lines whose days can lie in the windows: their flight, or their guarantee window, is not over before they begin.
+
+    A day's earnings are a step of a running total, so a line is read from its own first day on.
+    """
+    since = datetime.combine(begins - timedelta(days=LONGEST_WINDOW), time.min, tzinfo=UTC)
     return IOBooking.objects.filter(
         ad_unit__podcast__in=shows, status__in=LIVE, makegood_of__isnull=True, flight_start__lt=at, flight_end__gt=since
     ).select_related("order", "ad_unit__podcast", "episode")
 
 
-def _last_measured_day(shows: list[UUID], at: datetime) -> date | None:
+def last_measured_day(shows: list[UUID], *, at: datetime) -> date | None:
+    """Return the last complete day on which any source told downloads of these shows; None when none ever did."""
     rows = DailyRollup.objects.filter(podcast__in=shows, day__lt=at.astimezone(UTC).date(), downloads__isnull=False)
     return rows.aggregate(last=Max("day"))["last"]
 
 
-def _attributed(shows: list[UUID], first: date, last: date) -> tuple[dict[date, int], tuple[str, ...]]:
-    """Attributed cents by day: for each show by the one source that reported most days, since sources never add up."""
+# Attributed cents by show, source and day.
+Reported = dict[UUID, dict[str, dict[date, int]]]
+
+
+def _reported(shows: list[UUID], first: date, last: date) -> Reported:
     rows = (
         DailyRollup.objects.filter(podcast__in=shows, day__gte=first, day__lte=last, revenue_cents__isnull=False)
         .values_list("podcast_id", "source", "day")
         .annotate(cents=Sum("revenue_cents"))
     )
-    by_show: dict[UUID, dict[str, dict[date, int]]] = defaultdict(lambda: defaultdict(dict))
+    by_show: Reported = defaultdict(lambda: defaultdict(dict))
     for podcast_id, source, day, cents in rows:
         by_show[podcast_id][source][day] = cents
+    return by_show
+
+
+def _attributed(reported: Reported, first: date, last: date) -> tuple[dict[date, int], tuple[str, ...]]:
+    """Attributed cents by day: for each show by the one source that reported most days, since sources never add up."""
     total: dict[date, int] = defaultdict(int)
     chosen = set()
-    for sources in by_show.values():
-        source = min(sources, key=lambda name: (-len(sources[name]), name))
-        chosen.add(source)
-        for day, cents in sources[source].items():
+    for sources in reported.values():
+        inside = {
+            name: {day: cents for day, cents in days.items() if first <= day <= last} for name, days in sources.items()
+        }
+        source = min(inside, key=lambda name: (-len(inside[name]), name))
+        if inside[source]:
+            chosen.add(source)
+        for day, cents in inside[source].items():
             total[day] += cents
     return dict(total), tuple(sorted(chosen))
