@@ -1,5 +1,232 @@
-"""The partner API of this app: routes below /api/v1."""
+"""Insertion orders for partners' programs: routes below /api/v1. One `io` is one booked line."""
 
-from django.urls import URLPattern, URLResolver
+from typing import Any
+from zoneinfo import ZoneInfo
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+
+from bookings import services
+from bookings.flights import flight_end_of, flight_start_of
+from bookings.models import AdUnit, IOBooking
+from deals.models import Campaign
+from metrics.models import Episode
+from tracker.api.views import TrackerViewSet, only_bound
+from tracker.lib.errors import Conflict, DomainError, NotFound
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The booking's ETag as last read; 412 when it changed since."
+)
+LARGEST = 10**15
+
+
+class BookingSerializer(serializers.ModelSerializer):
+    """A booked line as partners know it. Instants carry their offset; money is integer cents of `currency`."""
+
+    campaign_id = serializers.UUIDField()
+    ad_unit_id = serializers.UUIDField()
+    episode_id = serializers.UUIDField(allow_null=True)
+    podcast_id = serializers.UUIDField(source="ad_unit.podcast_id")
+    order_id = serializers.UUIDField()
+    order_number = serializers.CharField(source="order.number", allow_null=True)
+    currency = serializers.CharField(source="order.currency")
+    time_zone = serializers.CharField(source="order.time_zone")
+    makegood_of = serializers.UUIDField(source="makegood_of_id", allow_null=True)
+    allowed_statuses = serializers.ListField(source="allowed_moves", child=serializers.CharField())
+
+    class Meta:
+        model = IOBooking
+        fields = (
+            *("io_id", "status", "allowed_statuses", "status_changed_at", "status_reason", "held_until"),
+            *("campaign_id", "ad_unit_id", "podcast_id", "episode_id", "flight_start", "flight_end", "time_zone"),
+            *("booked_impressions", "booked_cpm_cents", "rate_type", "gross_cents", "currency"),
+            *("promo_code", "vanity_url", "landing_url", "order_id", "order_number", "line_number"),
+            *("makegood_of", "external_ref", "notice_ends_at", "cancel_charge_cents", "completed_at", "created_at"),
+        )
+        read_only_fields = fields
+
+
+class LineSerializer(serializers.Serializer):
+    """What may be written on a line; a new one needs all that has no default."""
+
+    episode_id = serializers.UUIDField(required=False, allow_null=True)
+    flight_start = serializers.CharField(max_length=40, help_text="a day, or an instant with its offset")
+    flight_end = serializers.CharField(max_length=40, help_text="a day (its whole), or an instant with its offset")
+    booked_impressions = serializers.IntegerField(min_value=1, max_value=LARGEST)
+    booked_cpm_cents = serializers.IntegerField(min_value=0, max_value=LARGEST)
+    flat_cents = serializers.IntegerField(
+        min_value=0, max_value=LARGEST, required=False, allow_null=True, help_text="the whole price of a flat line"
+    )
+    promo_code = serializers.CharField(max_length=80, required=False, allow_blank=True, allow_null=True)
+    vanity_url = serializers.CharField(max_length=500, required=False, allow_blank=True, allow_null=True)
+    landing_url = serializers.CharField(max_length=500, required=False, allow_blank=True, allow_null=True)
+    external_ref = serializers.CharField(max_length=100, required=False, allow_blank=True, allow_null=True)
+
+
+class NewBookingSerializer(LineSerializer):
+    campaign_id = serializers.UUIDField()
+    ad_unit_id = serializers.UUIDField()
+    status = serializers.ChoiceField(["scheduled", "draft", "held"], required=False, default="scheduled")
+    held_until = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class MoveSerializer(serializers.Serializer):
+    status = serializers.CharField(max_length=40)
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+    held_until = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class BookingViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
+    """Booked lines of this house. Answers carry the line's ETag."""
+
+    flag = "ENABLE_IO_BOOKINGS"
+    scope = "io"
+    permission = {"status": "bookings.change_iobooking", "export_pdf": "bookings.export_pdf"}
+    bound = {"sponsor": "campaign__sponsor_id", "podcast": "ad_unit__podcast_id"}
+    queryset = IOBooking.objects.select_related("order", "ad_unit").order_by("-io_id")
+    serializer_class = BookingSerializer
+    lookup_field = "io_id"
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[IOBooking]:
+        """Narrow a list by ?status=, ?campaign_id=, ?podcast_id=."""
+        lines = super().get_queryset()
+        if self.action != "list":
+            return lines
+        if statuses := self.request.query_params.getlist("status"):
+            lines = lines.filter(status__in=statuses)
+        for name, field in (("campaign_id", "campaign_id"), ("podcast_id", "ad_unit__podcast_id")):
+            if value := self.request.query_params.get(name):
+                lines = lines.filter(**{field: serializers.UUIDField().run_validation(value)})
+        return lines
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("status", str, many=True),
+            OpenApiParameter("campaign_id", OpenApiTypes.UUID),
+            OpenApiParameter("podcast_id", OpenApiTypes.UUID),
+        ]
+    )
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self._answer(self.get_object())
+
+    @extend_schema(request=NewBookingSerializer, responses={201: BookingSerializer})
+    def create(self, request: Request) -> Response:
+        """Book a line: scheduled, unless a draft or a hold is asked for. 409 names what is taken and what is free."""
+        wanted = NewBookingSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        fields = _without_nulls(wanted.validated_data)
+        campaign = self._referred(
+            Campaign.objects.select_related("sponsor__agency", "agency"),
+            fields.pop("campaign_id"),
+            "campaign_id",
+            {"sponsor": "sponsor_id"},
+        )
+        ad_unit = self._referred(
+            AdUnit.objects.select_related("podcast"), fields.pop("ad_unit_id"), "ad_unit_id", {"podcast": "podcast_id"}
+        )
+        fields = self._line(fields, ad_unit, ZoneInfo(services.order_zone_name(campaign)))
+        booking = services.schedule_booking(campaign=campaign, ad_unit=ad_unit, by=request.user, at=self.now, **fields)
+        return self._answer(booking, status=201)
+
+    @extend_schema(request=LineSerializer, responses=BookingSerializer, parameters=[IF_MATCH])
+    def partial_update(self, request: Request, io_id: str) -> Response:
+        """Change the numbers of a line that has not ended; its slot moves along."""
+        wanted = LineSerializer(data=request.data, partial=True)
+        wanted.is_valid(raise_exception=True)
+        booking = self.get_object()
+        fields = dict(wanted.validated_data)
+        whole_show = "episode_id" in fields and fields["episode_id"] is None
+        flat_again = "flat_cents" in fields and fields["flat_cents"] is None
+        changes = self._line(_without_nulls(fields), booking.ad_unit, ZoneInfo(booking.order.time_zone))
+        changes |= {"episode": None} if whole_show else {}
+        changes |= {"flat_cents": None} if flat_again else {}
+        with _stale_is_412():
+            changed = services.change_booking(
+                booking=booking, by=request.user, at=self.now, if_revision=_wanted_revision(request), **changes
+            )
+        return self._answer(changed)
+
+    @extend_schema(request=MoveSerializer, responses=BookingSerializer, parameters=[IF_MATCH])
+    @action(detail=True, methods=["patch"])
+    def status(self, request: Request, io_id: str) -> Response:
+        """Move a booking to another status. The same status again is a 200 and changes nothing."""
+        wanted = MoveSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        with _stale_is_412():
+            booking = services.move_booking(
+                booking=self.get_object(),
+                to=wanted.validated_data["status"],
+                reason=wanted.validated_data["reason"],
+                held_until=wanted.validated_data["held_until"],
+                by=request.user,
+                at=self.now,
+                if_revision=_wanted_revision(request),
+            )
+        return self._answer(booking)
+
+    def _answer(self, booking: IOBooking, *, status: int = 200) -> Response:
+        response = Response(self.get_serializer(booking).data, status=status)
+        response["ETag"] = f'"{booking.revision}"'
+        return response
+
+    def _line(self, fields: dict[str, Any], ad_unit: AdUnit, zone: ZoneInfo) -> dict[str, Any]:
+        """Turn what was sent into what the services take: instants in the order's zone, the episode itself."""
+        if "flight_start" in fields:
+            fields["flight_start"] = flight_start_of(fields["flight_start"], zone)
+        if "flight_end" in fields:
+            fields["flight_end"] = flight_end_of(fields["flight_end"], zone)
+        if "episode_id" in fields:
+            fields["episode"] = self._referred(
+                Episode.objects.all(), fields.pop("episode_id"), "episode_id", {"podcast": "podcast_id"}
+            )
+        return fields
+
+    def _referred(self, rows: QuerySet[Any], key: Any, field: str, bound: dict[str, str]) -> Any:
+        """Return the object that a body points at; another house's, or one out of reach, looks like none at all."""
+        # A binding of another kind does not narrow this model: an advertiser's key may name any show's ad unit.
+        kind = self.request.user.role.bound_to
+        found = (only_bound(rows, self.request.user, bound) if kind in bound else rows).filter(pk=key).first()
+        if found is None:
+            raise NotFound("not_found", f"There is no such {field.removesuffix('_id')} here.", field=field)
+        return found
+
+
+class _stale_is_412:
+    """A tag that does not match any more is a failed precondition, not a conflict."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Conflict) and error.code == "stale_revision":
+            raise DomainError(error.code, error.message, **{**error.details, "status": 412}) from None
+
+
+def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _wanted_revision(request: Request) -> int | None:
+    """Return the revision that If-Match names, None without one; a tag that is no revision of ours matches none (0)."""
+    tag = request.headers.get("If-Match", "").strip()
+    if tag in ("", "*"):
+        return None
+    digits = tag.removeprefix("W/").strip('"')
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
+
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("io", BookingViewSet, basename="io")
+
+urlpatterns = router.urls

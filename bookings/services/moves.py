@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from bookings.delivery.queries import delivered_of
 from bookings.models import IOBooking, Makegood
 from bookings.pricing import Cancellation, cancellation_of
 from bookings.queries.house import order_profile
@@ -158,7 +159,7 @@ def _check_completing(booking: IOBooking, was: str, at: datetime) -> None:
         raise Conflict("case_open", message, current=was)
     if booking.flight_end <= at:
         return
-    delivered = _delivered(booking, at)
+    delivered = delivered_of(booking, at=at)
     if delivered is not None and delivered >= booking.booked_impressions:
         return
     message = _("The flight runs until %(end)s and the goal is not met. Say why the booking is completed early.")
@@ -194,15 +195,9 @@ def _tell(booking: IOBooking, was: str, is_first_delivery: bool, *, by: HasActor
     if is_first_delivery:
         delivery = {
             "booked_impressions": booking.booked_impressions,
-            "delivered_impressions": _delivered(booking, at),
+            "delivered_impressions": delivered_of(booking, at=at),
         }
         emit("io.delivered", subject=booking, by=by, at=at, data={**data, **delivery})
-
-
-def _delivered(booking: IOBooking, at: datetime) -> int | None:
-    from bookings.delivery.queries import delivered_of
-
-    return delivered_of(booking, at=at)
 
 
 def _open_case(booking: IOBooking, reason: str, *, by: HasActor | Actor, at: datetime, note: str) -> None:
@@ -210,7 +205,7 @@ def _open_case(booking: IOBooking, reason: str, *, by: HasActor | Actor, at: dat
     from bookings.makegoods.services import open_makegood
 
     if not reason:
-        delivered = _delivered(booking, at)
+        delivered = delivered_of(booking, at=at)
         is_short = delivered is not None and delivered < booking.booked_impressions
         reason = Makegood.Reason.SHORT if is_short else Makegood.Reason.BY_HAND
     open_makegood(booking=booking, reason=reason, by=by, at=at, note=note)
