@@ -1,12 +1,24 @@
 """Settings of the test suite: the product's own, with a fast hasher and eager tasks."""
 
-from tracker.settings import *  # noqa: F403
+import os
 
+from tests.servers import enter_test_environment
+
+enter_test_environment()
+
+from tracker.settings import *  # noqa: E402, F403
+
+SITE_SCHEME = "http"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = True
+CELERY_TASK_EAGER_PROPAGATES = True
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STORAGES = {
     "default": {"BACKEND": "django_tenants.files.storage.TenantFileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+WHITENOISE_AUTOREFRESH = True
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, ".testserver"]  # noqa: F405
+# Each parallel worker has a cache of its own, so that emptying one leaves the others alone.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 2
+CACHES["default"]["LOCATION"] = os.environ["CACHE_URL"].partition("?")[0] + f"?db={_WORKER}"  # noqa: F405

@@ -6,6 +6,7 @@ import environ
 import pghistory
 
 from tracker.dashboards.admin_theme import UNFOLD  # noqa: F401
+from tracker.schedules import SCHEDULES, UPKEEP
 from tracker.stack.state import local_environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -125,6 +126,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tracker.flags.pages.features",
                 "tracker.dashboards.context.shell",
             ],
             "builtins": ["tracker.lib.ui"],
@@ -195,6 +197,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_TENANT_CACHE_SECONDS = 0
+JOB_SCHEDULES = SCHEDULES
+UPKEEP_SCHEDULES = UPKEEP
 
 # --- people -----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -24,14 +24,45 @@ class JobRun(models.Model):
     started_by = models.JSONField(default=dict)
     queued_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
+    # A run whose worker died is started again; after the third death it has failed.
+    attempts = models.PositiveSmallIntegerField(default=0)
     finished_at = models.DateTimeField(null=True)
     result = models.JSONField(default=dict)
     error = models.TextField(blank=True)
 
     class Meta:
         db_table = "job_runs"
+        verbose_name = _("job run")
+        verbose_name_plural = _("job runs")
         constraints = [models.UniqueConstraint(fields=["job", "tick"], name="job_once_a_tick")]
         indexes = [models.Index(fields=["job", "-queued_at"], name="job_run_newest")]
 
     def __str__(self) -> str:
         return f"{self.job} {self.status}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.finished_at is not None
+
+
+class JobSchedule(models.Model):
+    """This house's own word on a scheduled job: off, or at another hour of its day. No row: as the product has it."""
+
+    job = models.CharField(max_length=64, primary_key=True)
+    is_on = models.BooleanField(_("on"), default=True)
+    local_hour = models.PositiveSmallIntegerField(
+        _("hour"), null=True, blank=True, help_text=_("0 to 23, in the house's own time zone; for jobs run once a day")
+    )
+
+    class Meta:
+        db_table = "job_schedules"
+        verbose_name = _("job schedule")
+        verbose_name_plural = _("job schedules")
+        constraints = [
+            models.CheckConstraint(
+                name="job_hour_of_day", condition=models.Q(local_hour__isnull=True) | models.Q(local_hour__lt=24)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.job

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from tracker.lib.errors import NotFound
+
 
 @dataclass(frozen=True)
 class JobResult:
@@ -20,27 +22,34 @@ class JobFunction(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """A named job. `flag` is the feature that gates it; upkeep jobs have none and always run."""
+    """A named job. `flag` is the feature that gates it; upkeep jobs have none and always run.
+
+    `is_long`: whoever asks for it over the API gets a 202 and follows the run; the others answer with their result.
+    """
 
     name: str
     run: JobFunction
     flag: str | None = None
+    is_long: bool = False
 
 
 _jobs: dict[str, Job] = {}
 
 
-def job(name: str, *, flag: str | None = None) -> Callable[[JobFunction], JobFunction]:
+def job(name: str, *, flag: str | None = None, is_long: bool = False) -> Callable[[JobFunction], JobFunction]:
     """Register a function as a named job of every tenant. It runs inside one tenant and never loops over tenants."""
 
     def register(function: JobFunction) -> JobFunction:
-        _jobs[name] = Job(name=name, run=function, flag=flag)
+        _jobs[name] = Job(name=name, run=function, flag=flag, is_long=is_long)
         return function
 
     return register
 
 
 def job_named(name: str) -> Job:
+    """Return a job by its name. Raises NotFound("unknown_job") that lists those there are."""
+    if name not in _jobs:
+        raise NotFound("unknown_job", f"There is no job called {name}.", jobs=sorted(_jobs))
     return _jobs[name]
 
 

@@ -1,4 +1,7 @@
-from django.apps import AppConfig
+from importlib import import_module
+
+from django.apps import AppConfig, apps
+from django.utils.module_loading import module_has_submodule
 from django.utils.translation import gettext_lazy as _
 
 
@@ -6,3 +9,11 @@ class EventsConfig(AppConfig):
     name = "tracker.events"
     label = "events"
     verbose_name = _("Events")
+
+    def ready(self) -> None:
+        # Every process knows every listener and every job, whichever app it belongs to.
+        for config in apps.get_app_configs():
+            for module in ("subscribers", "automation"):
+                is_package = config.module is not None and hasattr(config.module, "__path__")
+                if is_package and module_has_submodule(config.module, module):
+                    import_module(f"{config.name}.{module}")

@@ -1,7 +1,10 @@
-"""What happened in this tenant, written in the transaction that made it true."""
+"""What happened in this tenant, written in the transaction that made it true, and who has been told."""
 
 from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
+from tracker.lib.actors import Actor
 from tracker.lib.ids import new_id
 
 
@@ -16,10 +19,61 @@ class Event(models.Model):
     actor = models.JSONField(default=dict)
     at = models.DateTimeField()
     data = models.JSONField(default=dict)
+    # When its deliveries were written; empty until a worker has seen it.
+    relayed_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         db_table = "events_outbox"
-        indexes = [models.Index(fields=["subject_type", "subject_id", "seq"], name="event_of_subject")]
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        indexes = [
+            models.Index(fields=["subject_type", "subject_id", "seq"], name="event_of_subject"),
+            models.Index(fields=["seq"], name="event_to_relay", condition=Q(relayed_at__isnull=True)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.subject_id}"
+
+    @property
+    def subject_key(self) -> str:
+        return f"{self.subject_type}:{self.subject_id}"
+
+    @property
+    def by(self) -> Actor:
+        """Who did it, as an actor that may stand as `by` of what follows from it."""
+        return Actor(**self.actor)
+
+
+class Delivery(models.Model):
+    """One event for one listener: a subscriber in our code, or a partner's endpoint. The pair is unique."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("waiting")
+        DELIVERED = "delivered", _("delivered")
+        DEAD = "dead", _("given up")
+
+    delivery_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    event = models.ForeignKey("events.Event", on_delete=models.CASCADE, related_name="deliveries")
+    listener = models.CharField(max_length=200)
+    # Copied from the event: order is kept for each object at each listener.
+    subject_key = models.CharField(max_length=130)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "event_deliveries"
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = [models.UniqueConstraint(fields=["event", "listener"], name="delivered_once_each")]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], name="delivery_due", condition=Q(status="pending")),
+            models.Index(
+                fields=["listener", "subject_key", "event"], name="delivery_in_order", condition=Q(status="pending")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} → {self.listener}"

@@ -1,17 +1,18 @@
 """Telling: one row for each thing that happened, in the transaction that made it true."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 
 from tracker.events.models import Event
+from tracker.events.registry import Listener, listeners_of, subscribe
+from tracker.events.relay import deliver_pending
+from tracker.events.tasks import relay_events
 from tracker.lib.actors import Actor, HasActor, actor_of
+from tracker.tenants.tasks import enqueue
 
-Listener = Callable[[Event], None]
-
-_listeners: dict[str, list[Listener]] = {}
+__all__ = ["Listener", "deliver_pending", "emit", "listeners_of", "subscribe"]
 
 
 def emit(
@@ -20,8 +21,9 @@ def emit(
     """Write down that something happened to `subject`. Called inside the transaction of the change itself.
 
     `data` holds JSON primitives (ids as text, instants as ISO 8601 with offset, money as integer cents).
+    After the commit a worker tells the subscribers; a worker that never hears of it finds the row by sweeping.
     """
-    return Event.objects.create(
+    event = Event.objects.create(
         type=type,
         subject_type=subject._meta.label_lower,
         subject_id=str(subject.pk),
@@ -29,18 +31,15 @@ def emit(
         at=at,
         data=data or {},
     )
+    _relay_after_commit()
+    return event
 
 
-def subscribe(*types: str) -> Callable[[Listener], Listener]:
-    """Register a function that is called by a worker, at least once, after each event of these types was committed."""
-
-    def register(listener: Listener) -> Listener:
-        for type in types:
-            _listeners.setdefault(type, []).append(listener)
-        return listener
-
-    return register
-
-
-def listeners_of(type: str) -> list[Listener]:
-    return list(_listeners.get(type, ()))
+def _relay_after_commit() -> None:
+    """Send one relay task for a transaction, however many events it writes."""
+    here = connection.schema_name
+    if any(getattr(hook, "relays", None) == here for _sids, hook, _robust in connection.run_on_commit):
+        return
+    enqueue(relay_events)
+    if connection.run_on_commit:
+        connection.run_on_commit[-1][1].relays = here

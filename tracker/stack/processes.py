@@ -32,6 +32,8 @@ def last_lines(log: Path, count: int = 5) -> str:
 
 
 def alive(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # an ended child of ours still counts as alive until somebody asks
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -153,7 +153,7 @@ class Supervisor:
         python = [sys.executable, "-m"]
         web = [*python, "gunicorn", "tracker.wsgi", "--bind", f"{self.host}:{self.port}", "--worker-class", "gthread"]
         web += ["--workers", os.environ.get("WEB_WORKERS", "2"), "--threads", os.environ.get("WEB_THREADS", "4")]
-        web += ["--graceful-timeout", "20", "--keep-alive", "15", "--control-socket-disable"]
+        web += ["--graceful-timeout", "20", "--keep-alive", "15", "--no-control-socket"]
         celery = [*python, "celery", "--app", "tracker", "--quiet"]
         worker = [*celery, "worker", "--concurrency", os.environ.get("WORKER_PROCESSES", "2"), "--loglevel", "INFO"]
         beat = [*celery, "beat", "--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile", ""]

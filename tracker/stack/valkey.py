@@ -52,7 +52,7 @@ class Valkey:
             process = client.info("server")["process_id"]
             client.shutdown()
             deadline = time.monotonic() + 20
-            while processes.group_alive(process) and time.monotonic() < deadline:
+            while processes.alive(process) and time.monotonic() < deadline:
                 time.sleep(0.03)
 
     def is_running(self) -> bool:

@@ -64,7 +64,7 @@ def request_tenant(
             with transaction.atomic():
                 tenant.save()
                 Domain.objects.create(domain=tenant.host, tenant=tenant, is_primary=True)
-        except IntegrityError as error:
+        except (IntegrityError, ValidationError) as error:
             raise Conflict("slug_taken", _("There is a tenant called %(slug)s already.") % {"slug": slug}) from error
     return tenant
 

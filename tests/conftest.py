@@ -1,0 +1,166 @@
+"""What every test can ask for: two tenants migrated once, people of each role, clients, a browser."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+from django_tenants.utils import schema_context, tenant_context
+
+from tests import database as databases
+from tests.factories import make_user
+from tests.sessions import session_of
+
+pytest_plugins = ["tests.browser_fixtures"]
+
+
+# --- database ---------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """Give each parallel worker its copy of the template, in place of pytest-django's own database."""
+    with django_db_blocker.unblock():
+        databases.drop_leftovers()
+        with databases.copy_of_template("shared"):
+            yield
+
+
+@pytest.fixture
+def database(request, django_db_setup, django_db_blocker) -> Iterator[None]:
+    """A database whose changes are undone: by a rollback, or for tests that commit by a copy of their own."""
+    commits = request.node.get_closest_marker("own_database") or "live_site" in request.fixturenames
+    if not commits:
+        request.getfixturevalue("db")
+        yield
+        return
+    with django_db_blocker.unblock(), databases.copy_of_template("own"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clean_caches() -> Iterator[None]:
+    """Forget what earlier tests left in caches, whose databases have been rolled back."""
+    from tracker.tenants import routing
+
+    routing.forget()
+    yield
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _private_files(settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+
+
+# --- tenants and people -----------------------------------------------------------------------------------------------
+@pytest.fixture
+def tenant(database):
+    """The tenant acme, its schema entered."""
+    acme = _tenant("acme")
+    with tenant_context(acme):
+        yield acme
+
+
+@pytest.fixture
+def other_tenant(database):
+    """The tenant beta, not entered: use `tenant_context(other_tenant)`."""
+    return _tenant("beta")
+
+
+@pytest.fixture
+def platform_tenant(database):
+    """The platform's own tenant, which owns the bare host; not entered."""
+    return _tenant("platform")
+
+
+@pytest.fixture
+def administrator(tenant):
+    return make_user(role="administrator")
+
+
+@pytest.fixture
+def sales_manager(tenant):
+    return make_user(role="sales_manager")
+
+
+@pytest.fixture
+def salesperson(tenant):
+    return make_user(role="salesperson")
+
+
+@pytest.fixture
+def creator_user(tenant):
+    """A creator, bound to no podcast yet."""
+    return make_user(role="creator")
+
+
+@pytest.fixture
+def advertiser_user(tenant):
+    """An advertiser, bound to no sponsor yet."""
+    return make_user(role="advertiser")
+
+
+@pytest.fixture
+def ops_user(tenant):
+    return make_user(role="ops")
+
+
+# --- clients ----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def client_of() -> Callable[..., Client]:
+    """Make a client on the host of any tenant."""
+
+    def make(tenant, **headers: str) -> Client:
+        client = Client(headers={"host": tenant.host, **headers})
+        client.tenant = tenant
+        return client
+
+    return make
+
+
+@pytest.fixture
+def client(tenant, client_of) -> Client:
+    """A client on acme's host; nobody is signed in."""
+    return client_of(tenant)
+
+
+@pytest.fixture
+def login() -> Callable[[Client, object], Client]:
+    """`login(client, user)` signs a person in without a password."""
+
+    def sign_in(client: Client, user: object) -> Client:
+        client.cookies[settings.SESSION_COOKIE_NAME] = session_of(user, client.tenant).session_key
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def api_of(client_of) -> Callable[..., Client]:
+    """`api_of(tenant, role=…, scopes=…, bindings=…)` makes a client that sends a key of that tenant."""
+    from tracker.accounts.services import create_api_key
+    from tracker.lib.actors import SYSTEM
+
+    def make(tenant, *, role: str = "administrator", scopes=("*",), bindings=None) -> Client:
+        with tenant_context(tenant):
+            _key, secret = create_api_key(
+                name="test", scopes=scopes, role=role, by=SYSTEM, at=timezone.now(), bindings=bindings
+            )
+        return client_of(tenant, authorization=f"Bearer {secret}")
+
+    return make
+
+
+@pytest.fixture
+def api(tenant, api_of) -> Client:
+    """A client with a key of acme that may do everything."""
+    return api_of(tenant)
+
+
+def _tenant(slug: str):
+    from tracker.tenants.models import Tenant
+
+    with schema_context("public"):
+        return Tenant.objects.get(schema_name=slug)

@@ -1,0 +1,106 @@
+"""Running named jobs: one at a time for each tenant and job, each run written down."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from tracker.accounts.audit import acting
+from tracker.automation.models import JobRun
+from tracker.automation.registry import Job, JobResult, all_jobs, job_named
+from tracker.flags.services import is_on
+from tracker.lib.actors import Actor, HasActor, actor_of
+from tracker.tenants.context import lock_key
+
+logger = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 3
+Status = JobRun.Status
+
+
+def request_run(*, name: str, by: HasActor | Actor, at: datetime, tick: datetime | None = None) -> JobRun | None:
+    """Write down that a job is wanted; whoever calls this sends `run_requested` for it.
+
+    For a tick that has its run already (another beat, a second call) there is None. Raises NotFound("unknown_job").
+    """
+    job = job_named(name)
+    run = JobRun(job=job.name, tick=tick, started_by=actor_of(by).as_json(), queued_at=at)
+    if tick is None:
+        run.save(force_insert=True)
+        return run
+    made = JobRun.objects.bulk_create([run], ignore_conflicts=True)
+    return JobRun.objects.filter(pk=made[0].pk).first()
+
+
+def run_job(*, name: str, by: HasActor | Actor, at: datetime) -> JobRun:
+    """Run a job here and now and return its finished run: completed, failed, or skipped (flag off, or running already).
+
+    A failure of the job is written into the run and logged; it does not come out of here.
+    """
+    run = request_run(name=name, by=by, at=at)
+    assert run is not None
+    return execute(run=run)
+
+
+def run_all(*, by: HasActor | Actor, at: datetime) -> list[JobRun]:
+    """Run every registered job, one after the other in the order of registration; one that fails stops none."""
+    return [run_job(name=job.name, by=by, at=at) for job in all_jobs()]
+
+
+def execute(*, run: JobRun) -> JobRun:
+    """Carry out a run that was asked for. Safe to call again after a worker died in the middle."""
+    if run.is_finished:
+        return run
+    job = job_named(run.job)
+    if job.flag and not is_on(job.flag):
+        return _finish(run, Status.SKIPPED, JobResult(f"Skipped: {job.flag} is off.", {"flag": job.flag}))
+    with _only_one(job.name) as ours:
+        if not ours:
+            return _finish(run, Status.SKIPPED, JobResult("Skipped: it is running already."))
+        run.refresh_from_db()
+        return run if run.is_finished else _execute_locked(run, job)
+
+
+def _execute_locked(run: JobRun, job: Job) -> JobRun:
+    run.attempts += 1
+    if run.attempts > MOST_ATTEMPTS:
+        return _finish(run, Status.FAILED, error=f"Its worker died {MOST_ATTEMPTS} times.")
+    run.status = Status.RUNNING
+    run.started_at = timezone.now()
+    run.save(update_fields=["attempts", "status", "started_at"])
+    actor = Actor(kind="job", id=str(run.pk), label=job.name)
+    try:
+        with acting(actor=actor, door="job"), transaction.atomic():
+            result = job.run(at=run.tick or run.queued_at)
+    except Exception as error:
+        logger.exception("Job %s failed.", job.name)
+        return _finish(run, Status.FAILED, error=f"{type(error).__name__}: {error}"[:2000])
+    return _finish(run, Status.COMPLETED, result)
+
+
+def _finish(run: JobRun, status: str, result: JobResult | None = None, *, error: str = "") -> JobRun:
+    run.status = status
+    run.finished_at = timezone.now()
+    run.error = error
+    if result:
+        run.result = {"summary": result.summary, **result.counts}
+    run.save(update_fields=["status", "attempts", "finished_at", "error", "result"])
+    return run
+
+
+@contextmanager
+def _only_one(name: str) -> Iterator[bool]:
+    """Hold the lock of this tenant and job, or say that another holds it. A process that dies lets go of it."""
+    key = lock_key(f"job:{name}")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        ours = cursor.fetchone()[0]
+    try:
+        yield ours
+    finally:
+        if ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])

@@ -1,0 +1,139 @@
+"""From the outbox to the listeners: at least once, in order for each object, each listener by itself."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from tracker.accounts.audit import acting
+from tracker.events.models import Delivery, Event
+from tracker.events.registry import listener_named, names_for
+from tracker.lib.actors import Actor
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+# Waits after a failure; after the last one the delivery is given up, shown in the admin and can be sent again.
+GAPS = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600)]
+# A subscriber that emits feeds the next round; this many rounds end any circle of subscribers.
+MOST_ROUNDS = 50
+
+
+def deliver_pending() -> int:
+    """Tell every subscriber in the entered tenant all that is due, and what follows from it. Returns calls made.
+
+    Workers run this after each commit and on each sweep; the demo and the tests call it themselves.
+    """
+    calls = 0
+    for _round in range(MOST_ROUNDS):
+        relayed = relay(at=timezone.now())
+        told = deliver_due(at=timezone.now())
+        calls += told
+        if not relayed and not told:
+            break
+    return calls
+
+
+@transaction.atomic
+def relay(*, at: datetime) -> int:
+    """Write one delivery for each listener of the events that nobody has looked at yet. Returns the events seen."""
+    fresh = Event.objects.filter(relayed_at__isnull=True).order_by("seq").select_for_update(skip_locked=True)
+    events = list(fresh[:BATCH])
+    deliveries = [
+        Delivery(event=event, listener=name, subject_key=event.subject_key, next_attempt_at=at)
+        for event in events
+        for name in names_for(event.type)
+    ]
+    Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
+    Event.objects.filter(seq__in=[event.seq for event in events]).update(relayed_at=at)
+    return len(events)
+
+
+def deliver_due(*, at: datetime) -> int:
+    """Call the subscribers whose deliveries are due. Returns how many were called, failures included."""
+    calls = 0
+    while _deliver_one(at):
+        calls += 1
+    return calls
+
+
+def due(at: datetime) -> QuerySet[Delivery]:
+    """Return the deliveries that may go now: due, and not waiting behind an earlier event of the same object."""
+    earlier = Delivery.objects.filter(
+        listener=OuterRef("listener"),
+        subject_key=OuterRef("subject_key"),
+        event__lt=OuterRef("event"),
+        status=Delivery.Status.PENDING,
+    )
+    return Delivery.objects.filter(~Exists(earlier), status=Delivery.Status.PENDING, next_attempt_at__lte=at)
+
+
+def _deliver_one(at: datetime) -> bool:
+    """Claim one delivery and make its call in one transaction: a killed worker leaves it as it was."""
+    failed: tuple[Delivery, Exception] | None = None
+    try:
+        with transaction.atomic():
+            ours = due(at).exclude(listener__startswith="endpoint:")
+            delivery = ours.select_for_update(skip_locked=True, of=("self",)).order_by("event_id").first()
+            if delivery is None:
+                return False
+            failed = _call(delivery, at)
+            if failed:
+                raise _Undo
+    except _Undo:
+        assert failed is not None
+        note_failure(delivery=failed[0], error=f"{type(failed[1]).__name__}: {failed[1]}", at=at)
+    return True
+
+
+class _Undo(Exception):
+    """Takes back what a failed subscriber had written."""
+
+
+def _call(delivery: Delivery, at: datetime) -> tuple[Delivery, Exception] | None:
+    listener = listener_named(delivery.listener)
+    if listener is None:
+        _finish(delivery, Delivery.Status.DEAD, at, error="This listener is not part of the product any more.")
+        return None
+    event = Event.objects.get(pk=delivery.event_id)
+    name = delivery.listener.rpartition(".")[2]
+    try:
+        with acting(actor=Actor(kind="job", id=str(event.event_id), label=name.replace("_", " ")), door="event"):
+            listener(event)
+    except Exception as error:
+        logger.exception("Listener %s failed on event %s.", delivery.listener, event.event_id)
+        return delivery, error
+    _finish(delivery, Delivery.Status.DELIVERED, at)
+    return None
+
+
+def note_failure(*, delivery: Delivery, error: str, at: datetime) -> None:
+    """Count a failed try and set the next one, or give the delivery up after the last."""
+    delivery.attempts += 1
+    if delivery.attempts > len(GAPS):
+        delivery.status = Delivery.Status.DEAD
+        delivery.finished_at = at
+    else:
+        delivery.next_attempt_at = at + GAPS[delivery.attempts - 1]
+    delivery.last_error = error[:2000]
+    delivery.save(update_fields=["attempts", "status", "finished_at", "next_attempt_at", "last_error"])
+
+
+@transaction.atomic
+def send_again(*, delivery: Delivery, at: datetime) -> None:
+    """Put a delivery that was given up back into the queue, from its first try."""
+    delivery.status = Delivery.Status.PENDING
+    delivery.attempts = 0
+    delivery.next_attempt_at = at
+    delivery.finished_at = None
+    delivery.save(update_fields=["status", "attempts", "next_attempt_at", "finished_at"])
+
+
+def _finish(delivery: Delivery, status: str, at: datetime, *, error: str = "") -> None:
+    delivery.status = status
+    delivery.attempts += 1
+    delivery.finished_at = at
+    delivery.last_error = error
+    delivery.save(update_fields=["status", "attempts", "finished_at", "last_error"])
