@@ -193,6 +193,12 @@ class Migration(migrations.Migration):
                         "booking_id", "known_on", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
+                (
+                    "booking",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="snapshots", to="bookings.iobooking"
+                    ),
+                ),
                 ("known_on", models.DateField()),
                 ("as_of", models.DateField(null=True)),
                 ("source", models.CharField(blank=True, max_length=40)),
@@ -813,13 +819,6 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.DO_NOTHING,
                 related_name="events",
                 to="bookings.deliverypause",
-            ),
-        ),
-        migrations.AddField(
-            model_name="deliverysnapshot",
-            name="booking",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="snapshots", to="bookings.iobooking"
             ),
         ),
         migrations.AddField(
