@@ -108,10 +108,10 @@ class Guard:
                 match line.split():
                     case ["+", pid, how, patience]:
                         watched[int(pid)] = signal.Signals(int(how)), float(patience)
-                    case ["-", pid]:
-                        watched.pop(int(pid), None)
+                    case ["-", gone]:
+                        watched.pop(int(gone), None)
                     case ["bye"]:
                         os._exit(0)
-        for pid in reversed(watched):
-            end_group(pid, *watched[pid])
+        for last, (how_last, patience_last) in reversed(watched.items()):
+            end_group(last, how_last, patience_last)
         os._exit(0)

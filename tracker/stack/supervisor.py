@@ -49,6 +49,7 @@ class Supervisor:
         self.began = time.monotonic()
 
     def run(self) -> int:
+        check_port(self.host, self.port)
         with one_supervisor(self.state):
             self.guard = processes.Guard()
             for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -60,7 +61,6 @@ class Supervisor:
                 self.guard.dismiss()
 
     def _run(self) -> int:
-        check_port(self.host, self.port)
         self._start_servers()
         self._prepare()
         if self.asked_to_stop.is_set():
@@ -86,7 +86,7 @@ class Supervisor:
             self.started_servers = self.servers.start(postgres=own_database, valkey=own_queue)
             for name, server in self.started_servers.items():
                 how = signal.SIGINT if name == "postgres" else signal.SIGTERM
-                self.guard.add(server.pid, how, 60)
+                self.guard.add(server.pid, how, 30)
         local_environment(PROJECT)
         os.environ.setdefault("SITE_PORT", str(self.port))
         check_database_version(os.environ["DATABASE_URL"])
@@ -156,6 +156,9 @@ class Supervisor:
         web += ["--graceful-timeout", "20", "--keep-alive", "15", "--no-control-socket"]
         celery = [*python, "celery", "--app", "tracker", "--quiet"]
         worker = [*celery, "worker", "--concurrency", os.environ.get("WORKER_PROCESSES", "2"), "--loglevel", "INFO"]
+        # A laptop's root is one's own; in production the image and the units run as a plain user.
+        quiet = "ignore:You're running the worker with superuser privileges"
+        worker[1:1] = ["-W", quiet]
         beat = [*celery, "beat", "--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile", ""]
         self.programs = [Program("web", web, 25), Program("worker", worker, 25), Program("beat", beat, 10)]
         self._say("starting web, worker and beat")
@@ -169,7 +172,8 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            self.guard.add(program.process.pid, signal.SIGTERM, program.patience)
+            # Nobody reads what they say once we are gone, which makes them slow to end: no long patience then.
+            self.guard.add(program.process.pid, signal.SIGTERM, 2)
             threading.Thread(target=self._relay, args=(program,), daemon=True).start()
 
     def _relay(self, program: Program) -> None:

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tracker.stack import processes
 from tracker.stack.state import StackError, State
@@ -65,7 +67,9 @@ class Valkey:
                 return False
 
     def _client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.state.valkey_socket), socket_timeout=5, retry=None)
+        return redis.Redis(
+            unix_socket_path=str(self.state.valkey_socket), socket_timeout=5, retry=Retry(NoBackoff(), 0)
+        )
 
 
 def _program() -> str:
