@@ -142,9 +142,9 @@ class BookingViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     @extend_schema(request=LineSerializer, responses=BookingSerializer, parameters=[IF_MATCH])
     def partial_update(self, request: Request, io_id: str) -> Response:
         """Change the numbers of a line that has not ended; its slot moves along."""
+        booking = self.get_object()
         wanted = LineSerializer(data=request.data, partial=True)
         wanted.is_valid(raise_exception=True)
-        booking = self.get_object()
         fields = dict(wanted.validated_data)
         whole_show = "episode_id" in fields and fields["episode_id"] is None
         flat_again = "flat_cents" in fields and fields["flat_cents"] is None
@@ -161,11 +161,12 @@ class BookingViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     @action(detail=True, methods=["patch"])
     def status(self, request: Request, io_id: str) -> Response:
         """Move a booking to another status. The same status again is a 200 and changes nothing."""
+        found = self.get_object()
         wanted = MoveSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         with _stale_is_412():
             booking = services.move_booking(
-                booking=self.get_object(),
+                booking=found,
                 to=wanted.validated_data["status"],
                 reason=wanted.validated_data["reason"],
                 held_until=wanted.validated_data["held_until"],
