@@ -48,11 +48,8 @@ def open_deal(
     """
     _know_fields(fields)
     if sponsor.merged_into_id:
-        raise DomainError(
-            "sponsor_merged",
-            f"{sponsor} was merged into another sponsor; choose that one.",
-            kept=sponsor.merged_into_id,
-        )
+        words = _("%(sponsor)s was merged into another sponsor; choose that one.") % {"sponsor": sponsor}
+        raise DomainError("sponsor_merged", words, kept=str(sponsor.merged_into_id))
     fields.setdefault("agency", sponsor.agency)
     campaign = Campaign(name=name, sponsor=sponsor, currency=currency, stage=Stage.LEAD, stage_changed_at=at, **fields)
     if campaign_id is not None:
