@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from bookings.models import AdUnit, InsertionOrder, IOBooking
 from bookings.services import add_ad_unit, draft_order, schedule_booking
-from deals.models import Campaign, Sponsor
-from deals.services import add_sponsor, open_deal
+from deals.models import Agency, Campaign, Sponsor
+from deals.names import name_key
 from metrics.models import Episode, Podcast
 from tracker.accounts.models import User
 from tracker.accounts.services import create_user
@@ -54,24 +54,29 @@ def make_episode(podcast: Podcast | None = None, *, drops_at: datetime = NOON + 
     return Episode.objects.create(podcast=podcast, drops_at=drops_at, **fields)
 
 
+def make_agency(*, name: str = "", **fields) -> Agency:
+    return Agency.objects.create(name=name or f"Agency {next(_count)}", **fields)
+
+
 def make_sponsor(*, name: str = "", **fields) -> Sponsor:
-    return add_sponsor(name=name or f"Sponsor {next(_count)}", by=SYSTEM, at=NOON, **fields)
+    """A sponsor without a category, so that it has no rivals unless the test says so."""
+    name = name or f"Sponsor {next(_count)}"
+    return Sponsor.objects.create(name=name, name_key=name_key(name), **fields)
 
 
-def make_campaign(*, sponsor: Sponsor | None = None, stage: str = Campaign.Stage.LEAD, **fields) -> Campaign:
-    """Make a deal in any stage; a closed one was closed at NOON."""
-    fields.setdefault("name", f"Deal {next(_count)}")
-    fields.setdefault("currency", "EUR")
-    campaign = open_deal(sponsor=sponsor or make_sponsor(), by=SYSTEM, at=NOON, **fields)
-    if stage != Campaign.Stage.LEAD:
-        is_closed = stage in (Campaign.Stage.WON, Campaign.Stage.LOST)
-        Campaign.objects.filter(pk=campaign.pk).update(
-            stage=stage,
-            closed_at=NOON if is_closed else None,
-            lost_reason="went with a rival" if stage == Campaign.Stage.LOST else "",
-        )
-        campaign.refresh_from_db()
-    return campaign
+def make_campaign(*, stage: str = "lead", sponsor: Sponsor | None = None, **fields) -> Campaign:
+    """A deal of its own sponsor, standing in a stage since NOON or since `stage_changed_at`."""
+    since = fields.pop("stage_changed_at", None) or fields.get("closed_at") or NOON
+    defaults = {
+        "name": f"Deal {next(_count)}",
+        "campaign_value": 100_000,
+        "currency": "EUR",
+        "closed_at": since if stage in ("won", "lost") else None,
+        "lost_reason": "Price" if stage == "lost" else "",
+    }
+    return Campaign.objects.create(
+        sponsor=sponsor or make_sponsor(), stage=stage, stage_changed_at=since, **{**defaults, **fields}
+    )
 
 
 def make_ad_unit(podcast: Podcast | None = None, **fields) -> AdUnit:
