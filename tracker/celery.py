@@ -16,3 +16,4 @@ class TrackerCelery(CeleryApp):
 app = TrackerCelery("tracker")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(related_name="provisioning")

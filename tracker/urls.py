@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from tracker.api.docs import DocsView, SchemaView
+
 api_v1 = [
     path("", include("etl.api")),
     path("", include("metrics.api")),
@@ -18,6 +20,8 @@ api_v1 = [
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("tracker.accounts.urls")),
+    path("api/schema", SchemaView.as_view(), name="api-schema"),
+    path("api/docs", DocsView.as_view(url_name="api-schema"), name="api-docs"),
     path("api/v1/", include(api_v1)),
     path("", include("tracker.dashboards.urls")),
     path("", include("metrics.urls")),

@@ -79,6 +79,13 @@ def deactivate_user(*, user: User) -> None:
     end_sessions(user=user)
 
 
+@transaction.atomic
+def reactivate_user(*, user: User) -> None:
+    """Let a deactivated person in again, with the password they had."""
+    user.is_active = True
+    user.save(update_fields=["is_active"])
+
+
 def end_sessions(*, user: User, but: str | None = None) -> int:
     """End the sessions of a person, save the one whose key is `but`. Returns how many ended."""
     ended = 0

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db.models.base import ModelBase
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
@@ -15,6 +16,18 @@ from tracker.lib.errors import DomainError
 
 class TrackerAdminSite(UnfoldAdminSite):
     """The admin of one tenant. People sign in on the product's own page, with its lock-out and second factor."""
+
+    # Tables that libraries would show here: shared by all tenants, or kept by pages and services of their own.
+    LEFT_OUT = frozenset({"auth", "django_celery_beat", "account", "mfa", "axes", "pghistory"})
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        models = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else list(model_or_iterable)
+        ours = [model for model in models if model._meta.app_label not in self.LEFT_OUT]
+        super().register(ours, admin_class, **options)
+
+    def unregister(self, model_or_iterable: Any) -> None:
+        models = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else list(model_or_iterable)
+        super().unregister([model for model in models if model._meta.app_label not in self.LEFT_OUT])
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         wanted = request.GET.get("next") or request.get_full_path()
@@ -27,6 +40,8 @@ class TrackerAdminSite(UnfoldAdminSite):
 
 class PlatformAdminSite(TrackerAdminSite):
     """The platform's own admin on the bare host: tenants, hosts and schedules, for administrators of the platform."""
+
+    LEFT_OUT = frozenset()
 
 
 platform_admin = PlatformAdminSite(name="platform_admin")

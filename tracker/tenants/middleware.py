@@ -7,7 +7,6 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 from django.template.loader import render_to_string
-from django.urls import set_urlconf
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
@@ -50,7 +49,6 @@ class TenantMiddleware:
         connection.set_tenant(tenant)
         if tenant.is_platform:
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
-            set_urlconf(request.urlconf)
         try:
             response = self.get_response(request)
         except BaseException:

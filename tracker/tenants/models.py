@@ -40,10 +40,14 @@ class Tenant(Stateful, TenantMixin):
     currency = models.CharField(max_length=3, default="USD")
     time_zone = models.CharField(max_length=64, default="UTC")
     locale = models.CharField(max_length=16, default="en")
+    # Who is invited as the first administrator, when a task of the platform makes the tenant.
+    admin_email = models.EmailField(_("first administrator"), blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         db_table = "tenants"
+        verbose_name = _("tenant")
+        verbose_name_plural = _("tenants")
         constraints = [
             models.UniqueConstraint("is_platform", name="one_platform_tenant", condition=models.Q(is_platform=True)),
         ]
@@ -75,6 +79,8 @@ class Domain(DomainMixin):
 
     class Meta:
         db_table = "domains"
+        verbose_name = _("host name")
+        verbose_name_plural = _("host names")
 
     def __str__(self) -> str:
         return self.domain

@@ -47,7 +47,13 @@ def ensure_platform(*, admin_email: str = "", admin_password: str | None = None)
 
 
 def request_tenant(
-    *, slug: str, name: str, currency: str = "USD", time_zone: str = "UTC", is_platform: bool = False
+    *,
+    slug: str,
+    name: str,
+    currency: str = "USD",
+    time_zone: str = "UTC",
+    is_platform: bool = False,
+    admin_email: str = "",
 ) -> Tenant:
     """Write down that a tenant is wanted, with its host. Its schema is made by `provision`.
 
@@ -58,7 +64,14 @@ def request_tenant(
         raise DomainError("bad_time_zone", _("There is no time zone called %(zone)s.") % {"zone": time_zone})
     if not (len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()):
         raise DomainError("bad_currency", _("A currency is three capital letters, such as USD."))
-    tenant = Tenant(schema_name=slug, name=name, currency=currency, time_zone=time_zone, is_platform=is_platform)
+    tenant = Tenant(
+        schema_name=slug,
+        name=name,
+        currency=currency,
+        time_zone=time_zone,
+        is_platform=is_platform,
+        admin_email=admin_email,
+    )
     with schema_context(get_public_schema_name()):
         try:
             with transaction.atomic():
@@ -83,8 +96,8 @@ def provision(*, tenant: Tenant, admin_email: str = "", admin_password: str | No
             _check_complete(tenant.schema_name)
             with schema_context(tenant.schema_name), transaction.atomic():
                 ensure_roles()
-                if admin_email and not User.objects.filter(email__iexact=admin_email).exists():
-                    create_user(email=admin_email, role=Role.Code.ADMINISTRATOR, password=admin_password)
+                if admin_email and admin_password:
+                    _ensure_administrator(admin_email, admin_password)
         except Exception as error:
             _set_status(tenant, Tenant.Status.FAILED, note=f"{type(error).__name__}: {error}"[:2000])
             raise
@@ -105,6 +118,11 @@ def set_tenant_status(*, tenant: Tenant, to: Tenant.Status, note: str = "") -> T
         if tenant.status != to:
             _set_status(tenant, to, note=note)
     return tenant
+
+
+def _ensure_administrator(email: str, password: str) -> None:
+    if not User.objects.filter(email__iexact=email).exists():
+        create_user(email=email, role=Role.Code.ADMINISTRATOR, password=password)
 
 
 def _set_status(tenant: Tenant, to: Tenant.Status, *, note: str = "") -> None:
