@@ -6,18 +6,37 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('metrics', '0003_keep_replaced_figures'),
+        ("metrics", "0003_keep_replaced_figures"),
     ]
 
     operations = [
         pgtrigger.migrations.AddTrigger(
-            model_name='episode',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "metrics_episodeevent" ("code", "created_at", "drops_at", "duration_seconds", "episode_id", "guid", "is_published", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "podcast_id", "season", "title", "updated_at") VALUES (OLD."code", OLD."created_at", OLD."drops_at", OLD."duration_seconds", OLD."episode_id", OLD."guid", OLD."is_published", OLD."number", _pgh_attach_context(), NOW(), \'delete\', OLD."episode_id", OLD."podcast_id", OLD."season", OLD."title", OLD."updated_at"); RETURN NULL;', hash='256722fb0b2d5fed89a94b180c4f48231b59af2b', operation='DELETE', pgid='pgtrigger_delete_delete_63a42', table='episodes', when='AFTER')),
+            model_name="episode",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "metrics_episodeevent" ("code", "created_at", "drops_at", "duration_seconds", "episode_id", "guid", "is_published", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "podcast_id", "season", "title", "updated_at") VALUES (OLD."code", OLD."created_at", OLD."drops_at", OLD."duration_seconds", OLD."episode_id", OLD."guid", OLD."is_published", OLD."number", _pgh_attach_context(), NOW(), \'delete\', OLD."episode_id", OLD."podcast_id", OLD."season", OLD."title", OLD."updated_at"); RETURN NULL;',
+                    hash="256722fb0b2d5fed89a94b180c4f48231b59af2b",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_63a42",
+                    table="episodes",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='podcast',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "metrics_podcastevent" ("artwork_url", "categories", "created_at", "description", "feed_url", "host_name", "is_archived", "is_explicit", "is_simulated", "language", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "podcast_id", "release_time", "release_weekdays", "slug", "tags", "time_zone", "title", "updated_at", "website_url") VALUES (OLD."artwork_url", OLD."categories", OLD."created_at", OLD."description", OLD."feed_url", OLD."host_name", OLD."is_archived", OLD."is_explicit", OLD."is_simulated", OLD."language", _pgh_attach_context(), NOW(), \'delete\', OLD."podcast_id", OLD."podcast_id", OLD."release_time", OLD."release_weekdays", OLD."slug", OLD."tags", OLD."time_zone", OLD."title", OLD."updated_at", OLD."website_url"); RETURN NULL;', hash='da141696912e547c3e1e8def72872ce165b2efaf', operation='DELETE', pgid='pgtrigger_delete_delete_e31b5', table='podcasts', when='AFTER')),
+            model_name="podcast",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "metrics_podcastevent" ("artwork_url", "categories", "created_at", "description", "feed_url", "host_name", "is_archived", "is_explicit", "is_simulated", "language", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "podcast_id", "release_time", "release_weekdays", "slug", "tags", "time_zone", "title", "updated_at", "website_url") VALUES (OLD."artwork_url", OLD."categories", OLD."created_at", OLD."description", OLD."feed_url", OLD."host_name", OLD."is_archived", OLD."is_explicit", OLD."is_simulated", OLD."language", _pgh_attach_context(), NOW(), \'delete\', OLD."podcast_id", OLD."podcast_id", OLD."release_time", OLD."release_weekdays", OLD."slug", OLD."tags", OLD."time_zone", OLD."title", OLD."updated_at", OLD."website_url"); RETURN NULL;',
+                    hash="da141696912e547c3e1e8def72872ce165b2efaf",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_e31b5",
+                    table="podcasts",
+                    when="AFTER",
+                ),
+            ),
         ),
     ]
