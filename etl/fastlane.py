@@ -67,6 +67,19 @@ def day_words(*, first: date, last: date) -> Words:
     return Words({day.isoformat().encode(): (day - EPOCH).days for day in days})
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What came of a block: facts and the places of their lines, the places of the lines left over (from 0), and where
+    each line starts and ends in the block, its line end excluded.
+    """
+
+    facts: np.ndarray
+    places: np.ndarray
+    left: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+
 @dataclass
 class Lane:
     """How to read blocks of one file: where its columns stand, and the codes of what its rows may name."""
@@ -77,10 +90,8 @@ class Lane:
     episodes: Words
     sources: Words = field(default_factory=lambda: Words({}))
 
-    def read(self, block: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return (facts, left, starts, ends): facts of the rows taken, in order; the places of the rows left over
-        (counted from 0 in the block); and the first and last byte of every line, line end excluded.
-        """
+    def read(self, block: bytes) -> "Taken":
+        """Take the rows of a block that are surely good; every other line that is not blank is left over."""
         cells = _Cells(block, self.width)
         taken = cells.regular.copy()
         facts = np.zeros(len(cells.starts), dtype=FACT)
@@ -97,7 +108,13 @@ class Lane:
                 _put(facts, column, cells.rate(self.columns[name], taken), taken)
         taken &= facts["blank"] != ALL_BLANK
         facts["key"][taken] = pack_key(day[taken], episode[taken], source[taken])
-        return facts[taken], np.flatnonzero(~taken & ~cells.empty), cells.starts, cells.ends
+        return Taken(
+            facts=facts[taken],
+            places=np.flatnonzero(taken),
+            left=np.flatnonzero(~taken & ~cells.empty),
+            starts=cells.starts,
+            ends=cells.ends,
+        )
 
 
 def _put(facts: np.ndarray, name: str, read: tuple[np.ndarray, np.ndarray], taken: np.ndarray) -> None:

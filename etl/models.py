@@ -1,11 +1,19 @@
 """How data came in: each file or sheet, what became of it, and the rows that could not be taken."""
 
+from uuid import uuid4
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from tracker.lib.ids import new_id
 from tracker.lib.states import Stateful
+from tracker.tenants.context import file_prefix
+
+
+def stored_name(instance: "Import", file_name: str) -> str:
+    """Return where an uploaded file is kept: in the tenant's own folder, under a name that nobody can guess."""
+    return f"{file_prefix()}imports/{uuid4()}.upload"
 
 
 class Import(Stateful, models.Model):
@@ -23,8 +31,6 @@ class Import(Stateful, models.Model):
     }
 
     import_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    # The small integer by which bulk facts name their import.
-    code = models.BigIntegerField(unique=True, editable=False, null=True)
     # Where it came from: upload, google_sheets.
     source = models.CharField(max_length=40)
     kind = models.CharField(max_length=40, blank=True)
@@ -38,8 +44,21 @@ class Import(Stateful, models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
     created_by = models.JSONField(default=dict)
-    file = models.FileField(upload_to="imports", max_length=255, blank=True)
+    file = models.FileField(upload_to=stored_name, max_length=255, blank=True)
+    file_size = models.PositiveBigIntegerField(default=0)
     digest = models.CharField(max_length=64, blank=True)
+    # Show what would change, write nothing.
+    is_dry_run = models.BooleanField(default=False)
+    # One bad row refuses the whole file.
+    is_strict = models.BooleanField(default=False)
+    # The lease of the worker that has it: which try this is, and the last sign of life (RELIABILITY G27, G28).
+    attempt = models.PositiveSmallIntegerField(default=0)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    rows_read = models.PositiveBigIntegerField(default=0)
+    bytes_read = models.PositiveBigIntegerField(default=0)
+    rows_written = models.PositiveBigIntegerField(default=0)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "etl_imports"
@@ -49,10 +68,17 @@ class Import(Stateful, models.Model):
                 condition=~Q(status__in=["completed", "failed"]) | Q(completed_at__isnull=False),
             )
         ]
-        indexes = [models.Index(fields=["-created_at"], name="import_newest")]
+        indexes = [
+            models.Index(fields=["-created_at"], name="import_newest"),
+            models.Index(fields=["created_at"], name="import_unfinished", condition=Q(status__in=["pending", "processing"])),
+        ]
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in (self.Status.COMPLETED, self.Status.FAILED)
 
 
 class RowIssue(models.Model):

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.text import slugify
 
 from metrics import recording
@@ -99,10 +99,38 @@ class DayOfEpisode:
 
 def source_code(name: str) -> int:
     """Return the number by which facts know a source, making it on first use. Raises Conflict("too_many_sources")."""
-    source, _ = MetricSource.objects.get_or_create(name=name)
-    if source.code > MAX_SOURCE:
+    found = MetricSource.objects.filter(name=name).values_list("code", flat=True).first()
+    if found is not None:
+        return found
+    recording.lock_facts()
+    codes = source_codes()
+    if name not in codes:
+        codes[name] = free_source_code(codes.values())
+        add_sources({name: codes[name]})
+    return codes[name]
+
+
+def source_codes() -> dict[str, int]:
+    """Return the number of each source that is known."""
+    return dict(MetricSource.objects.values_list("name", "code"))
+
+
+def free_source_code(taken: Iterable[int]) -> int:
+    """Return the number that the next new source would get. Raises Conflict("too_many_sources")."""
+    code = max(taken, default=0) + 1
+    if code > MAX_SOURCE:
         raise Conflict("too_many_sources", f"Figures can come from {MAX_SOURCE} sources at most.")
-    return source.code
+    return code
+
+
+@transaction.atomic
+def add_sources(codes: dict[str, int]) -> None:
+    """Make sources under numbers planned beforehand. Raises Conflict("source_taken") when one is not free."""
+    try:
+        with transaction.atomic():
+            MetricSource.objects.bulk_create(MetricSource(code=code, name=name) for name, code in codes.items())
+    except IntegrityError:
+        raise Conflict("source_taken", "Another source was added meanwhile; read the file again.") from None
 
 
 def breakdown_code(*, dimension: str, value: str) -> int:
@@ -146,6 +174,15 @@ def record_facts(
     return Recorded(batch, new=done.new, changed=done.changed, unchanged=done.unchanged, repeated=spool.repeated)
 
 
+@transaction.atomic
+def preview_facts(*, spool: FactSpool, progress: recording.Progress = lambda rows: None) -> recording.Difference:
+    """Return what record_facts would do with this spool, and do nothing."""
+    if not spool.rows:
+        return recording.Difference(new=0, changed=0, unchanged=0)
+    recording.stage(spool, batch_code=0, progress=progress)
+    return recording.compare_staged()
+
+
 def record_metrics(*, rows: Iterable[DayOfEpisode], at: datetime, label: str = "") -> Recorded:
     """Record daily figures given one by one (a simulation, a correction by hand). Like record_facts.
 
@@ -156,8 +193,8 @@ def record_metrics(*, rows: Iterable[DayOfEpisode], at: datetime, label: str = "
     codes = dict(
         Episode.objects.filter(episode_id__in={row.episode_id for row in given}).values_list("episode_id", "code")
     )
-    sources = {name: source_code(name) for name in sorted({row.source for row in given})}
-    with FactSpool() as spool:
+    with transaction.atomic(), FactSpool() as spool:
+        sources = {name: source_code(name) for name in sorted({row.source for row in given})}
         for start in range(0, len(given), 50_000):
             spool.add(_facts_of(given[start : start + 50_000], codes, sources))
         return record_facts(spool=spool, at=at, label=label)

@@ -1,0 +1,14 @@
+"""Every write about imports: starting one, running those that wait, telling how it ended."""
+
+from etl.services.health import check_etl_health
+from etl.services.leases import reap_lost_imports
+from etl.services.running import run_waiting_imports
+from etl.services.starting import cancel_import, start_import
+
+__all__ = [
+    "cancel_import",
+    "check_etl_health",
+    "reap_lost_imports",
+    "run_waiting_imports",
+    "start_import",
+]

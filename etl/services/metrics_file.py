@@ -1,0 +1,157 @@
+"""The contract's metrics file: rows become facts, block by block, and go in together."""
+
+from datetime import date, datetime
+
+import numpy as np
+from django.db import transaction
+
+from etl.fastlane import Lane, Words, day_words
+from etl.models import Import
+from etl.readers import Block, TableFile
+from etl.records import Header, Issue, MetricRecord, shown
+from etl.services.issues import IssueKeeper
+from etl.services.leases import Pulse
+from metrics import services as metrics
+from metrics.facts import ALL_BLANK, BLANK_BIT, EPOCH, FACT, MAX_EPISODE, MEASURES, FactSpool, day_number, pack_key
+from metrics.models import Episode
+
+# So many rows left over by the fast lane are worth asking whether it only lacks the name of a source.
+_WORTH_LEARNING = 200
+
+
+class MetricsReading:
+    """One pass over a metrics file: good rows into the spool, bad ones to the issue keeper."""
+
+    def __init__(self, header: Header, *, latest: date, issues: IssueKeeper, pulse: Pulse) -> None:
+        self.header, self.latest, self.issues, self.pulse = header, latest, issues, pulse
+        self.spool = FactSpool()
+        self.rows = 0
+        self.episodes = {
+            str(episode_id): code
+            for episode_id, code in Episode.objects.filter(code__lte=MAX_EPISODE).values_list("episode_id", "code")
+        }
+        self.sources = metrics.source_codes()
+        self.new_sources: dict[str, int] = {}
+        self._lane = Lane(
+            columns=header.columns,
+            width=header.width,
+            days=day_words(first=EPOCH, last=latest),
+            episodes=Words({name.encode(): code for name, code in self.episodes.items()}),
+            sources=self._source_words(),
+        )
+
+    def read(self, table: TableFile) -> None:
+        for block in table.blocks():
+            self._read_block(block)
+            self.pulse.rows_read, self.pulse.bytes_read = self.rows, block.end
+            self.issues.flush()
+            self.pulse.tick()
+
+    def _read_block(self, block: Block) -> None:
+        taken = self._lane.read(block.plain)
+        while len(taken.left) >= _WORTH_LEARNING and self._learn_sources(block, taken):
+            taken = self._lane.read(block.plain)
+        facts, lines = [taken.facts], [self._lines(block, taken.places)]
+        careful = [
+            (int(line), block.plain[taken.starts[place] : taken.ends[place]])
+            for place, line in zip(taken.left.tolist(), self._lines(block, taken.left).tolist(), strict=True)
+        ]
+        rows = [(line, text.decode("utf-8", "surrogateescape").split(",")) for line, text in careful]
+        good = [
+            (line, fact) for line, cells in (*rows, *block.others) if (fact := self._careful(line, cells)) is not None
+        ]
+        self.rows += len(taken.facts) + len(rows) + len(block.others)
+        if good:
+            facts.append(np.array([fact for _, fact in good], dtype=FACT))
+            lines.append(np.array([line for line, _ in good], dtype=np.int64))
+            # Rows of one key must stay in the order of the file: the later one counts.
+            order = np.argsort(np.concatenate(lines), kind="stable")
+            self.spool.add(np.concatenate(facts)[order])
+        else:
+            self.spool.add(taken.facts)
+
+    @staticmethod
+    def _lines(block: Block, places: np.ndarray) -> np.ndarray:
+        return places + block.first_line if block.lines is None else np.asarray(block.lines, dtype=np.int64)[places]
+
+    def _learn_sources(self, block: Block, taken) -> bool:
+        """Look at some rows left over; return whether one of them named a source that is new here."""
+        before = len(self.sources)
+        for place in taken.left[:: max(1, len(taken.left) // 50)].tolist():
+            cells = block.plain[taken.starts[place] : taken.ends[place]].decode("utf-8", "surrogateescape").split(",")
+            record = self._parsed(0, cells)
+            if isinstance(record, MetricRecord):
+                self._source(record.source)
+        if len(self.sources) == before:
+            return False
+        self._lane.sources = self._source_words()
+        return True
+
+    def _careful(self, line: int, cells: list[str]) -> tuple | None:
+        record = self._parsed(line, cells)
+        if isinstance(record, list):
+            self.issues.refuse_row(record)
+            return None
+        episode = self.episodes.get(str(record.episode_id))
+        if episode is None:
+            value = shown(cells[self.header.columns["episode_id"]].strip())
+            self.issues.refuse_row([Issue(line, "episode_id", value, "unknown_episode", "No such episode here.")])
+            return None
+        blank, figures = int(ALL_BLANK), []
+        for name, figure in zip(MEASURES, record.figures, strict=True):
+            if figure is not None:
+                blank &= ~int(BLANK_BIT[name])
+            figures.append(figure or 0)
+        key = pack_key(day_number(record.day), episode, self._source(record.source))
+        return (int(key), *figures, blank)
+
+    def _parsed(self, line: int, cells: list[str]) -> MetricRecord | list[Issue]:
+        if len(cells) != self.header.width:
+            told = f"The row has {len(cells)} cells, the header names {self.header.width} columns."
+            return [Issue(line, "", shown(",".join(cells)), "column_count", told)]
+        named = {name: cells[place] for name, place in self.header.columns.items()}
+        return MetricRecord.parse(named, line=line, latest=self.latest)
+
+    def _source(self, name: str) -> int:
+        code = self.sources.get(name)
+        if code is None:
+            code = self.sources[name] = self.new_sources[name] = metrics.free_source_code(self.sources.values())
+            self._lane.sources = self._source_words()
+        return code
+
+    def _source_words(self) -> Words:
+        return Words({name.encode(): code for name, code in self.sources.items() if len(name.encode()) <= 40})
+
+
+def write_metrics(run: Import, reading: MetricsReading, *, at: datetime) -> tuple[int, dict]:
+    """Bring the rows in, inside the caller's transaction. Returns how many count as imported, and what to tell."""
+    metrics.add_sources(reading.new_sources)
+    recorded = metrics.record_facts(
+        spool=reading.spool, at=at, label=run.file_name, import_id=run.pk, progress=reading.pulse.wrote
+    )
+    return recorded.new + recorded.changed, {
+        "new": recorded.new,
+        "changed": recorded.changed,
+        "unchanged": recorded.unchanged,
+        "repeated": recorded.repeated,
+        **_days(reading.spool),
+    }
+
+
+def preview_metrics(reading: MetricsReading) -> tuple[int, dict]:
+    """Say what write_metrics would do, and do nothing."""
+    with transaction.atomic():
+        found = metrics.preview_facts(spool=reading.spool, progress=reading.pulse.wrote)
+        transaction.set_rollback(True)
+    return found.new + found.changed, {
+        "new": found.new,
+        "changed": found.changed,
+        "unchanged": found.unchanged,
+        "repeated": reading.spool.repeated,
+        **_days(reading.spool),
+    }
+
+
+def _days(spool: FactSpool) -> dict:
+    days = spool.day_range()
+    return {} if days is None else {"first_day": days[0].isoformat(), "last_day": days[1].isoformat()}

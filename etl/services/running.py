@@ -1,0 +1,220 @@
+"""Running imports: one after the other in a tenant, each wholly in or wholly out."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from etl.models import Import
+from etl.readers import TableFile, UnreadableFile
+from etl.records import BOOKINGS, Header, HeaderError, read_header
+from etl.services.bookings_file import MOST_ROWS, BookingsReading, TooManyRows, write_bookings
+from etl.services.issues import IssueKeeper
+from etl.services.leases import TRIES, Cancelled, LeaseLost, Pulse, claim_next, fail, finish
+from etl.services.metrics_file import MetricsReading, preview_metrics, write_metrics
+from tracker.events.services import emit
+from tracker.lib.actors import Actor
+from tracker.lib.errors import DomainError
+from tracker.tenants.context import lock_key
+
+logger = logging.getLogger(__name__)
+
+# A worker gives itself back to others after this long; the rest of the queue is the next task's.
+TURN_SECONDS = 60
+
+
+class Refused(Exception):
+    """The file is refused as a whole; what was written of it is rolled back."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass
+class Written:
+    imported: int
+    told: dict[str, Any]
+
+
+def run_waiting_imports(*, seconds: float = TURN_SECONDS) -> bool:
+    """Run the imports that wait in this tenant, oldest first; return whether some are left for another turn.
+
+    One worker at a time does this in a tenant; a second one returns at once, since the first takes its import too.
+    """
+    started = monotonic()
+    while Import.objects.filter(status=Import.Status.PENDING).exists():
+        with _only_worker() as alone:
+            if not alone:
+                return False
+            while monotonic() - started < seconds:
+                run = claim_next(at=timezone.now())
+                if run is None:
+                    break
+                run_import(run)
+        if monotonic() - started >= seconds:
+            return Import.objects.filter(status=Import.Status.PENDING).exists()
+    return False
+
+
+@contextmanager
+def _only_worker() -> Iterator[bool]:
+    """Hold the tenant's import lock, if it is free. It ends with the connection, so a dead worker holds nothing."""
+    key = lock_key("imports")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        alone = cursor.fetchone()[0]
+    try:
+        yield alone
+    finally:
+        if alone and connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def run_import(run: Import) -> None:
+    """Read a claimed import and end it as completed or failed. Only a lost worker leaves it unfinished."""
+    at = timezone.now()
+    issues = IssueKeeper(run)
+    try:
+        with Pulse(run) as pulse:
+            _read_and_write(run, issues, pulse, at)
+    except LeaseLost:
+        logger.warning("Import %s was given to another worker; this one drops it.", run.pk)
+    except (UnreadableFile, HeaderError) as unreadable:
+        _fail(run, unreadable.reason, issues, code=unreadable.code)
+    except (Refused, DomainError) as refusal:
+        _fail(run, getattr(refusal, "reason", None) or str(refusal), issues)
+    except Cancelled:
+        _fail(run, "Cancelled before it was finished; nothing of it was kept.", issues)
+    except Exception:
+        logger.exception("Import %s stopped on try %s.", run.pk, run.attempt)
+        _again_or_fail(run, issues)
+
+
+def _read_and_write(run: Import, issues: IssueKeeper, pulse: Pulse, at: datetime) -> None:
+    with run.file.open("rb") as stream:
+        table = TableFile(stream)
+        header = read_header(table.header, kind=run.kind)
+        reading = _reading(header, issues, pulse, at)
+        try:
+            reading.read(table)
+        except TooManyRows:
+            raise Refused(f"A bookings file can have {MOST_ROWS:,} rows at most. Split it.") from None
+    run.kind = header.kind
+    Import.objects.filter(pk=run.pk, attempt=run.attempt).update(
+        kind=header.kind, rows_read=reading.rows, bytes_read=run.file_size
+    )
+    facts = {"rows": reading.rows} | ({"ignored_columns": list(header.ignored)} if header.ignored else {})
+    try:
+        _check_rows(run, reading, issues)
+        if run.is_dry_run:
+            _end_dry_run(run, reading, issues, facts, at)
+        else:
+            _end(run, reading, issues, facts, at)
+    finally:
+        if isinstance(reading, MetricsReading):
+            reading.spool.close()
+
+
+def _reading(header: Header, issues: IssueKeeper, pulse: Pulse, at: datetime) -> MetricsReading | BookingsReading:
+    if header.kind == BOOKINGS:
+        return BookingsReading(header, issues, pulse)
+    # A day has begun everywhere on Earth fourteen hours before it begins in UTC.
+    latest = (at.astimezone(UTC) + timedelta(hours=14)).date()
+    return MetricsReading(header, latest=latest, issues=issues, pulse=pulse)
+
+
+def _check_rows(run: Import, reading: MetricsReading | BookingsReading, issues: IssueKeeper) -> None:
+    if not reading.rows:
+        raise Refused("The file names its columns and has no rows.")
+    if issues.rows == reading.rows:
+        raise Refused("None of the rows can be taken; the list says why for each.")
+    if run.is_strict and issues.rows:
+        raise Refused(f"{_rows(issues.rows)} cannot be taken, and a strict import takes all or none.")
+
+
+def _write(run: Import, reading: MetricsReading | BookingsReading, issues: IssueKeeper, at: datetime) -> Written:
+    """Write the rows inside the caller's transaction. Raises Refused when rows fail that must not."""
+    if isinstance(reading, MetricsReading):
+        return Written(*write_metrics(run, reading, at=at))
+    written = Written(*write_bookings(run, reading, at=at))
+    _check_rows(run, reading, issues)
+    return written
+
+
+def _end(run: Import, reading: Any, issues: IssueKeeper, facts: dict[str, Any], at: datetime) -> None:
+    with transaction.atomic():
+        written = _write(run, reading, issues, at)
+        issues.flush()
+        ended = timezone.now()
+        finish(
+            run,
+            Import.Status.COMPLETED,
+            at=ended,
+            metadata=facts | written.told,
+            records_imported=written.imported,
+            records_failed=issues.rows,
+            rows_written=written.imported,
+        )
+        emit(
+            "etl.import_completed",
+            subject=run,
+            by=Actor(**run.created_by) if run.created_by else Actor("system", "", ""),
+            at=ended,
+            data={
+                "import_id": str(run.pk),
+                "source": run.source,
+                "file_name": run.file_name,
+                "kind": run.kind,
+                "records_imported": written.imported,
+                "records_failed": issues.rows,
+            },
+        )
+
+
+def _end_dry_run(run: Import, reading: Any, issues: IssueKeeper, facts: dict[str, Any], at: datetime) -> None:
+    if isinstance(reading, MetricsReading):
+        would = Written(*preview_metrics(reading))
+    else:
+        with transaction.atomic():
+            would = _write(run, reading, issues, at)
+            transaction.set_rollback(True)
+    issues.flush()
+    with transaction.atomic():
+        finish(
+            run,
+            Import.Status.COMPLETED,
+            at=timezone.now(),
+            metadata=facts | would.told | {"would_import": would.imported},
+            records_failed=issues.rows,
+        )
+
+
+def _fail(run: Import, reason: str, issues: IssueKeeper, *, code: str = "") -> None:
+    try:
+        issues.flush()
+        with transaction.atomic():
+            fail(run, reason, at=timezone.now(), failed_rows=issues.rows, metadata={"code": code} if code else None)
+    except LeaseLost:
+        logger.warning("Import %s was given to another worker; this one drops it.", run.pk)
+
+
+def _again_or_fail(run: Import, issues: IssueKeeper) -> None:
+    """After an error of ours: wait for another try, or give up with words that tell no inner detail."""
+    if run.attempt >= TRIES:
+        _fail(run, f"The import stopped {TRIES} times on an error of ours, which was written down.", issues)
+        return
+    Import.objects.filter(pk=run.pk, status=Import.Status.PROCESSING, attempt=run.attempt).update(
+        status=Import.Status.PENDING
+    )
+
+
+def _rows(count: int) -> str:
+    return "One row" if count == 1 else f"{count:,} rows"

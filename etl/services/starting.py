@@ -1,0 +1,87 @@
+"""Taking a file in: it is kept and waits for a worker. Nothing is read here but its size and digest."""
+
+import hashlib
+from datetime import datetime
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+
+from etl.models import Import
+from etl.records import BOOKINGS, METRICS, shown
+from tracker.lib.actors import Actor, HasActor, actor_of
+from tracker.lib.errors import Conflict, DomainError
+
+KINDS = (METRICS, BOOKINGS)
+TOO_LARGE = 413
+
+
+@transaction.atomic
+def start_import(
+    *,
+    file: UploadedFile,
+    by: HasActor | Actor,
+    at: datetime,
+    kind: str = "",
+    dry_run: bool = False,
+    strict: bool = False,
+    source: str = "upload",
+) -> Import:
+    """Keep a file and let it wait for a worker; the answer's status is pending. The edge starts the worker.
+
+    Raises DomainError("unknown_kind"), DomainError("not_csv") by the name, DomainError("too_large"),
+    DomainError("empty_file").
+    """
+    if kind and kind not in KINDS:
+        raise DomainError("unknown_kind", f"There is no kind {shown(kind)}; it is one of {', '.join(KINDS)}.")
+    name = shown((file.name or "upload.csv").replace("\\", "/").rsplit("/", 1)[-1]) or "upload.csv"
+    if not name.lower().endswith(".csv"):
+        raise DomainError("not_csv", "Only CSV files can be taken; save the table as CSV (UTF-8).", file_name=name)
+    check_size(file.size or 0)
+    if not file.size:
+        raise DomainError("empty_file", "The file is empty.", file_name=name)
+    digest = hashlib.sha256()
+    for chunk in file.chunks(1 << 20):
+        digest.update(chunk)
+    file.seek(0)
+    return Import.objects.create(
+        source=source,
+        kind=kind,
+        file_name=name,
+        file=file,
+        file_size=file.size,
+        digest=digest.hexdigest(),
+        is_dry_run=dry_run,
+        is_strict=strict,
+        created_by=actor_of(by).as_json(),
+    )
+
+
+def check_size(size: int) -> None:
+    """Raise DomainError("too_large", status 413) for a file over the limit of the settings."""
+    limit = settings.ETL_MAX_UPLOAD_BYTES
+    if size > limit:
+        raise DomainError(
+            "too_large",
+            f"The file has {size / 1e6:,.0f} MB; {limit / 1e6:,.0f} MB at most can be taken. Split it.",
+            status=TOO_LARGE,
+            limit_bytes=limit,
+        )
+
+
+@transaction.atomic
+def cancel_import(*, import_run: Import, by: HasActor | Actor, at: datetime) -> Import:
+    """Stop an import that has not ended; nothing of it stays. It ends as failed with that reason.
+
+    One that waits ends at once, one that runs at its worker's next step. Raises Conflict("import_ended").
+    """
+    run = Import.objects.select_for_update().get(pk=import_run.pk)
+    if run.is_finished:
+        raise Conflict("import_ended", f"This import is {run.get_status_display()} already.")
+    run.cancel_requested_at = at
+    if run.status == Import.Status.PENDING:
+        run.move_to(Import.Status.FAILED)
+        run.completed_at = at
+        run.error_message = f"Cancelled by {actor_of(by).label}."
+    run.save(update_fields=["cancel_requested_at", "status", "completed_at", "error_message"])
+    return run
