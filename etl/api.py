@@ -1,5 +1,165 @@
-"""The partner API of this app: routes below /api/v1."""
+"""Imports for programs: routes below /api/v1."""
 
-from django.urls import URLPattern, URLResolver
+from typing import Any
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from etl import queries, services
+from etl.models import Import, RowIssue
+from etl.services.starting import KINDS, check_size
+from etl.tasks import run_imports
+from tracker.api.views import TrackerView
+from tracker.lib.errors import DomainError, NotFound
+from tracker.tenants.tasks import enqueue
+
+PAGE = 50
+MOST_A_PAGE = 200
+MOST_ISSUES = 1_000
+# Around the file stand the boundaries and the other fields of the form.
+FORM_OVERHEAD = 64 * 1024
+
+
+class IssueSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = RowIssue
+        fields = ("line", "column", "value", "code", "reason")
+
+
+class ImportSerializer(serializers.ModelSerializer):
+    """An import: what came, what became of it, how far it is."""
+
+    progress = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Import
+        fields = (
+            *("import_id", "status", "records_imported", "records_failed", "error_message"),
+            *("source", "kind", "file_name", "started_at", "completed_at", "undone_at", "metadata", "progress"),
+        )
+
+    def get_progress(self, run: Import) -> dict[str, int]:
+        """How far the worker is: rows and bytes read, rows written, bytes in all, and a percentage."""
+        return progress_of(run)
+
+
+class ImportDetailSerializer(ImportSerializer):
+    errors = serializers.SerializerMethodField()
+
+    class Meta(ImportSerializer.Meta):
+        fields = (*ImportSerializer.Meta.fields, "errors")
+
+    def get_errors(self, run: Import) -> list[dict[str, Any]]:
+        """The first thousand cells that could not be taken: line, column, value, code, reason."""
+        return IssueSerializer(queries.issues_of(run)[:MOST_ISSUES], many=True).data
+
+
+class UploadSerializer(serializers.Serializer):
+    file = serializers.FileField(allow_empty_file=True)
+    kind = serializers.CharField(required=False, allow_blank=True, default="", help_text=", ".join(KINDS))
+    dry_run = serializers.BooleanField(required=False, default=False, help_text="tell what would change, write nothing")
+    strict = serializers.BooleanField(required=False, default=False, help_text="one bad row refuses the whole file")
+
+
+class HistorySerializer(serializers.Serializer):
+    imports = ImportSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+def progress_of(run: Import) -> dict[str, int]:
+    """Return how far a run is. Reading counts for the first half, writing for the second."""
+    if run.is_finished:
+        percent = 100
+    else:
+        read = run.bytes_read / run.file_size if run.file_size else 0
+        wrote = run.rows_written / run.rows_read if run.rows_read and read >= 1 else 0
+        percent = min(99, int(50 * min(read, 1) + 50 * min(wrote, 1)))
+    return {
+        "percent": percent,
+        "rows_read": run.rows_read,
+        "rows_written": run.rows_written,
+        "bytes_read": run.bytes_read,
+        "bytes_total": run.file_size,
+    }
+
+
+class UploadView(TrackerView):
+    """Send a CSV file; a worker reads it. The answer says where to ask how it went."""
+
+    flag = "ENABLE_ETL_CSV_UPLOAD"
+    scope = "etl"
+    permission = "etl.add_import"
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(request={"multipart/form-data": UploadSerializer}, responses={202: ImportSerializer})
+    def post(self, request: Request) -> Response:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdigit():
+            check_size(max(0, int(length) - FORM_OVERHEAD))
+        form = UploadSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        run = services.start_import(by=self.actor, at=self.now, **form.validated_data)
+        enqueue(run_imports)
+        return Response(ImportSerializer(run).data, status=202)
+
+
+class StatusView(TrackerView):
+    """How one import stands, with its progress and the rows that could not be taken."""
+
+    flag = "ENABLE_ETL_CSV_UPLOAD"
+    scope = "etl"
+    permission = "etl.view_import"
+
+    @extend_schema(responses=ImportDetailSerializer)
+    def get(self, request: Request, import_id: str) -> Response:
+        run = Import.objects.filter(pk=import_id).first()
+        if run is None:
+            raise NotFound("import_not_found", "There is no such import here.")
+        return Response(ImportDetailSerializer(run).data)
+
+
+class HistoryView(TrackerView):
+    """All imports, newest first: 50 a page, 200 at most."""
+
+    flag = "ENABLE_ETL_CSV_UPLOAD"
+    scope = "etl"
+    permission = "etl.view_import"
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("page", OpenApiTypes.INT, description="from 1"),
+            OpenApiParameter("page_size", OpenApiTypes.INT),
+        ],
+        responses=HistorySerializer,
+    )
+    def get(self, request: Request) -> Response:
+        page, size = _number(request, "page", 1, 1_000_000), _number(request, "page_size", PAGE, MOST_A_PAGE)
+        start = (page - 1) * size
+        found = list(queries.import_history()[start : start + size + 1])
+        following = None
+        if len(found) > size:
+            query = request.GET.copy()
+            query["page"] = str(page + 1)
+            following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+        return Response({"imports": ImportSerializer(found[:size], many=True).data, "next": following})
+
+
+def _number(request: Request, name: str, default: int, most: int) -> int:
+    text = request.query_params.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+        raise DomainError("invalid", f"{name} is a whole number from 1 to {most}.", field=name)
+    return int(text)
+
+
+urlpatterns = [
+    path("etl/upload", UploadView.as_view()),
+    path("etl/status/<uuid:import_id>", StatusView.as_view()),
+    path("etl/history", HistoryView.as_view()),
+]

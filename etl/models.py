@@ -70,7 +70,9 @@ class Import(Stateful, models.Model):
         ]
         indexes = [
             models.Index(fields=["-created_at"], name="import_newest"),
-            models.Index(fields=["created_at"], name="import_unfinished", condition=Q(status__in=["pending", "processing"])),
+            models.Index(
+                fields=["created_at"], name="import_unfinished", condition=Q(status__in=["pending", "processing"])
+            ),
         ]
 
     def __str__(self) -> str:

@@ -14,13 +14,16 @@ MAX_COUNT = 10**15
 VALUE_SHOWN = 200
 
 # What people and programs write where they know nothing. A real 0 is not among them.
-MISSING = frozenset({"", "-", "–", "—", "n/a", "na", "null", "none"})  # noqa: RUF001
+MISSING = frozenset({"", "-", "–", "—", "n/a", "na", "null", "none"})
 
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _COUNT = re.compile(r"\d{1,16}")
 _RATE = re.compile(r"(\d{1,3})(?:\.(\d{1,20}))?|\.(\d{1,20})")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_MONTHS = ("January February March April May June July August September October November December").split()
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -46,8 +49,7 @@ class CellError(ValueError):
 
 def shown(text: str) -> str:
     """Return a cell as it may be kept and shown: cut to 200 characters, controls and lone surrogates made visible."""
-    safe = "".join("\ufffd" if unicodedata.category(char) in ("Cc", "Cs") else char for char in text[:VALUE_SHOWN])
-    return safe
+    return "".join("\ufffd" if unicodedata.category(char) in ("Cc", "Cs") else char for char in text[:VALUE_SHOWN])
 
 
 # --- cells ------------------------------------------------------------------------------------------------------------
@@ -130,7 +132,9 @@ def parse_instant(text: str) -> datetime | date:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise CellError("not_a_time", "Write a day as YYYY-MM-DD, or a time with its offset: 2026-03-09T00:00:00Z.") from None
+        raise CellError(
+            "not_a_time", "Write a day as YYYY-MM-DD, or a time with its offset: 2026-03-09T00:00:00Z."
+        ) from None
     if moment.tzinfo is None:
         raise CellError("offset_missing", "A time needs its offset from UTC, for example 2026-03-09T00:00:00+01:00.")
     return moment
@@ -331,7 +335,9 @@ def read_header(cells: Sequence[str], *, kind: str = "") -> Header:
         raise HeaderError("columns_doubled", f"Line 1 names the column “{doubled[0]}” twice.")
     columns = {name: names.index(name) for name in known if name in names}
     if found == METRICS and not any(name in columns for name in METRIC_MEASURES):
-        raise HeaderError("columns_missing", f"Line 1 has no figures; name at least one of {', '.join(METRIC_MEASURES)}.")
+        raise HeaderError(
+            "columns_missing", f"Line 1 has no figures; name at least one of {', '.join(METRIC_MEASURES)}."
+        )
     ignored = tuple(shown(cell.strip()) for cell, name in zip(cells, names, strict=True) if name not in columns)
     return Header(found, columns, len(names), ignored)
 

@@ -332,6 +332,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = env("MEDIA_ROOT", default=str(BASE_DIR / "media"))
+# The largest file that an import takes; a larger one is refused with 413.
+ETL_MAX_UPLOAD_BYTES = env.int("ETL_MAX_UPLOAD_BYTES", default=200 * 1024 * 1024)
 
 # --- features: every switch is off unless the environment or the tenant turns it on (docs/how-to/switch-a-feature.md) -
 FEATURE_FLAGS = [

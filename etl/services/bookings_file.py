@@ -47,6 +47,9 @@ class BookingsReading:
             self.issues.flush()
             self.pulse.tick()
 
+    def close(self) -> None:
+        self.records.clear()
+
     def _take(self, line: int, cells: list[str]) -> None:
         self.rows += 1
         if len(cells) != self.header.width:
@@ -142,4 +145,3 @@ def _flight(record: BookingRecord) -> tuple[datetime, datetime]:
     first = start if isinstance(start, datetime) else flight_bounds(start, start, zone)[0]
     last = end if isinstance(end, datetime) else flight_bounds(end, end, zone)[1]
     return first, last
-

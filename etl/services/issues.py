@@ -7,8 +7,6 @@ from django.db import connection
 from etl.models import Import, RowIssue
 from etl.records import Issue
 
-_BATCH = 5_000
-
 
 class IssueKeeper:
     """Issues of one run, written by the batch. Those of an earlier try of the same import go first."""
@@ -23,8 +21,6 @@ class IssueKeeper:
         """Keep all that is wrong with one row."""
         self.rows += 1
         self._waiting.extend(issues)
-        if len(self._waiting) >= _BATCH:
-            self.flush()
 
     def flush(self) -> None:
         if not self._waiting:

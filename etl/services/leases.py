@@ -160,4 +160,3 @@ class Pulse:
             self._lost = True
         elif row is not None and row[0] is not None:
             self._cancelled = True
-

@@ -47,6 +47,9 @@ class MetricsReading:
             self.issues.flush()
             self.pulse.tick()
 
+    def close(self) -> None:
+        self.spool.close()
+
     def _read_block(self, block: Block) -> None:
         taken = self._lane.read(block.plain)
         while len(taken.left) >= _WORTH_LEARNING and self._learn_sources(block, taken):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -102,25 +102,24 @@ def _read_and_write(run: Import, issues: IssueKeeper, pulse: Pulse, at: datetime
     with run.file.open("rb") as stream:
         table = TableFile(stream)
         header = read_header(table.header, kind=run.kind)
-        reading = _reading(header, issues, pulse, at)
-        try:
-            reading.read(table)
-        except TooManyRows:
-            raise Refused(f"A bookings file can have {MOST_ROWS:,} rows at most. Split it.") from None
+        with closing(_reading(header, issues, pulse, at)) as reading:
+            try:
+                reading.read(table)
+            except TooManyRows:
+                raise Refused(f"A bookings file can have {MOST_ROWS:,} rows at most. Split it.") from None
+            _note_read(run, header, reading.rows)
+            _check_rows(run, reading, issues)
+            told = {"rows": reading.rows} | ({"ignored_columns": list(header.ignored)} if header.ignored else {})
+            end = _end_dry_run if run.is_dry_run else _end
+            end(run, reading, issues, told, at)
+
+
+def _note_read(run: Import, header: Header, rows: int) -> None:
+    """Say that the whole file was read: from here on progress is writing."""
     run.kind = header.kind
     Import.objects.filter(pk=run.pk, attempt=run.attempt).update(
-        kind=header.kind, rows_read=reading.rows, bytes_read=run.file_size
+        kind=header.kind, rows_read=rows, bytes_read=run.file_size
     )
-    facts = {"rows": reading.rows} | ({"ignored_columns": list(header.ignored)} if header.ignored else {})
-    try:
-        _check_rows(run, reading, issues)
-        if run.is_dry_run:
-            _end_dry_run(run, reading, issues, facts, at)
-        else:
-            _end(run, reading, issues, facts, at)
-    finally:
-        if isinstance(reading, MetricsReading):
-            reading.spool.close()
 
 
 def _reading(header: Header, issues: IssueKeeper, pulse: Pulse, at: datetime) -> MetricsReading | BookingsReading:

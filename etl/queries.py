@@ -1,0 +1,59 @@
+"""Reads about imports: their history, one import's state, and whether data still arrives."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Q, QuerySet
+
+from etl.models import Import, RowIssue
+
+# CONTRACT, alerts.
+HEALTHY_WITHIN = timedelta(hours=6)
+DEGRADED_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class EtlHealth:
+    """Whether data still arrives: healthy (last success within 6 h), degraded (24 h), unhealthy (older, or none)."""
+
+    status: str
+    last_success_at: datetime | None
+    completed_24h: int
+    failed_24h: int
+    waiting: int
+
+    def as_json(self) -> dict[str, Any]:
+        told = asdict(self)
+        told["last_success_at"] = self.last_success_at.isoformat() if self.last_success_at else None
+        return told
+
+
+def import_history() -> QuerySet[Import]:
+    """Return all imports, newest first."""
+    return Import.objects.order_by("-created_at", "-import_id")
+
+
+def issues_of(import_run: Import) -> QuerySet[RowIssue]:
+    """Return what could not be taken of an import, in the order of its lines."""
+    return RowIssue.objects.filter(import_run=import_run).order_by("line", "id")
+
+
+def etl_health(*, at: datetime) -> EtlHealth:
+    """Return how the imports stand at an instant. Dry runs do not count. Source: CONTRACT, alerts."""
+    day_ago = at - timedelta(hours=24)
+    ended = Q(completed_at__gt=day_ago, completed_at__lte=at, is_dry_run=False)
+    good = Q(status=Import.Status.COMPLETED, is_dry_run=False, completed_at__lte=at)
+    found = Import.objects.aggregate(
+        last_success_at=Max("completed_at", filter=good),
+        completed_24h=Count("pk", filter=ended & Q(status=Import.Status.COMPLETED)),
+        failed_24h=Count("pk", filter=ended & Q(status=Import.Status.FAILED)),
+        waiting=Count("pk", filter=Q(status__in=[Import.Status.PENDING, Import.Status.PROCESSING])),
+    )
+    return EtlHealth(status=_state(found["last_success_at"], at), **found)
+
+
+def _state(last_success_at: datetime | None, at: datetime) -> str:
+    if last_success_at is None or at - last_success_at > DEGRADED_WITHIN:
+        return "unhealthy"
+    return "healthy" if at - last_success_at <= HEALTHY_WITHIN else "degraded"
