@@ -4,13 +4,14 @@ A test spells out what it is about; the rest comes from here.
 """
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from bookings.models import AdUnit, InsertionOrder, IOBooking
 from bookings.services import add_ad_unit, draft_order, schedule_booking
 from deals.models import Agency, Campaign, Sponsor
 from deals.names import name_key
 from metrics.models import Episode, Podcast
+from metrics.services import DayOfEpisode, record_metrics
 from tracker.accounts.models import User
 from tracker.accounts.services import create_user
 from tracker.lib.actors import SYSTEM
@@ -52,6 +53,17 @@ def make_episode(podcast: Podcast | None = None, *, drops_at: datetime = NOON + 
     fields.setdefault("title", f"Episode {next(_count)}")
     fields.setdefault("is_published", drops_at <= NOON)
     return Episode.objects.create(podcast=podcast, drops_at=drops_at, **fields)
+
+
+def make_rollup(*, episode: Episode | None = None, day: date | None = None, source: str = "host", **figures) -> None:
+    """Record one day of an episode by one source: 1,000 downloads on the eve of NOON, unless figures are given.
+
+    figures: downloads, listeners, completion_rate, ctr, conversions, revenue_cents; those not given are unknown.
+    """
+    episode = episode or make_episode()
+    day = day or NOON.date() - timedelta(days=1)
+    row = DayOfEpisode(day=day, episode_id=episode.pk, source=source, **(figures or {"downloads": 1_000}))
+    record_metrics(rows=[row], at=NOON, label="factory")
 
 
 def make_agency(*, name: str = "", **fields) -> Agency:
