@@ -294,7 +294,8 @@ def _sum_of(parts: Sequence[Interval | None]) -> Interval | None:
     known = [part for part in parts if part is not None]
     if len(known) < len(parts) or not known:
         return None
-    middle = sum(part.middle for part in known)
+    # Whole downloads for each episode, so that the rows of a table add up to its foot.
+    middle = sum(round_half_up(Decimal(part.middle)) for part in known)
     if any(part.low is None or part.high is None for part in known):
         return Interval(middle, None, None)
     below = sqrt(sum((part.middle - (part.low or 0)) ** 2 for part in known))
