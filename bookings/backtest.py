@@ -52,7 +52,9 @@ def read_episodes(lines: Iterable[str]) -> list[Counted]:
     rows = csv.DictReader(lines, strict=True)
     missing = {"published"} - {(name or "").strip().lower() for name in rows.fieldnames or ()}
     if missing:
-        raise DomainError("unreadable_file", f"Line 1: there is no column {missing.pop()}; expected {','.join(COLUMNS)}.")
+        raise DomainError(
+            "unreadable_file", f"Line 1: there is no column {missing.pop()}; expected {','.join(COLUMNS)}."
+        )
     episodes = []
     for row in rows:
         cells = {(name or "").strip().lower(): (cell or "").strip() for name, cell in row.items() if name is not None}

@@ -148,7 +148,7 @@ class Pacer:
             }
         by_day: dict[date, int] = defaultdict(int)
         for episode in self._episodes_of(flight):
-            _first, age, start = self._age(flight, episode, measured)
+            _first, age, start, old = self._age(flight, episode, measured)
             counts = self.inputs.episode_days.get((episode.pk, measured[0]))
             if counts is None or age is None:
                 continue
@@ -218,7 +218,7 @@ class Pacer:
     def _spot(
         self, flight: Flight, episode: Episode, goal: Decimal, measured: tuple[str, date] | None
     ) -> tuple[SpotPace, Spot]:
-        first, age, start = self._age(flight, episode, measured)
+        first, age, start, old = self._age(flight, episode, measured)
         delivered = None
         share: Decimal | None = None
         close = self._level(flight)
@@ -226,7 +226,7 @@ class Pacer:
             counts = self.inputs.episode_days.get((episode.pk, measured[0]))
             if counts is not None:
                 delivered = _between(counts, start, start + age)
-            growth = None if start else self._history(measured[0]).growth(flight.podcast_id, age, flight.window)
+            growth = None if old else self._history(measured[0]).growth(flight.podcast_id, age, flight.window)
             if growth is not None:
                 share = Decimal(growth.share)
                 close = growth.at_close(delivered) if delivered is not None else close
@@ -260,38 +260,35 @@ class Pacer:
 
     def _age(
         self, flight: Flight, episode: Episode, measured: tuple[str, date] | None
-    ) -> tuple[date | None, int | None, int]:
-        """(first day that counts, complete days since then up to the window's end, days the episode was old by then).
+    ) -> tuple[date | None, int | None, int, int]:
+        """(first day that counts, complete days since it, its place in what was read, the episode's age by then).
 
         An episode that was to come out later but has downloads already counts from its first one; one that came out
-        before the flight began counts from the flight's first day.
+        before the flight began counts from the flight's first day. Days are counted to the window's end at most.
         """
-        planned = drop_day(episode)
+        first = drop_day(episode)
         counts = self.inputs.episode_days.get((episode.pk, measured[0])) if measured else None
         is_out = episode.is_published and (episode.drops_at is None or episode.drops_at <= self.inputs.at)
         if not is_out and counts is not None and counts.by_offset:
-            planned = counts.first_day + timedelta(days=min(counts.by_offset))
+            first = counts.first_day + timedelta(days=min(counts.by_offset))
             is_out = True
-        first = planned or flight.first
+        if not is_out or measured is None:
+            return first, None, 0, 0
+        first = first or flight.first
         # A drop late in the evening may belong to the day before in UTC: only whole days before the flight are old.
         old = (flight.first - first).days if flight.booking.episode_id else 0
-        start = max(0, old) if old > 1 else 0
-        base = counts.first_day if counts is not None else first
-        start_offset = (first - base).days + start
-        if not is_out or measured is None:
-            return planned, None, start_offset
-        age = (measured[1] - first).days + 1 - start
-        return first, (min(age, flight.window) if age >= 1 else None), start_offset
+        old = old if old > 1 else 0
+        begins = first + timedelta(days=old)
+        age = min((measured[1] - begins).days + 1, flight.window)
+        start = (begins - counts.first_day).days if counts is not None else 0
+        return begins, (age if age >= 1 else None), start, old
 
     def _closes_on(self, flight: Flight, episodes: list[Episode], coming: int) -> date:
         """The last day that counts: the last episode's drop + W (DOMAIN), the flight's end + W while one is to come."""
         ends = [flight.last + timedelta(days=flight.window)] if coming or not episodes else []
         for episode in episodes:
-            first, _age, _start = self._age(flight, episode, self.inputs.source_of.get(flight.booking.pk))
-            begins = first or flight.last
-            if flight.booking.episode_id and (flight.first - begins).days > 1:
-                begins = flight.first
-            ends.append(begins + timedelta(days=flight.window - 1))
+            first, _age, _start, _old = self._age(flight, episode, self.inputs.source_of.get(flight.booking.pk))
+            ends.append((first or flight.last) + timedelta(days=flight.window - 1))
         return max(ends)
 
     def _level(self, flight: Flight) -> Interval | None:

