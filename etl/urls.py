@@ -1,7 +1,18 @@
 """Pages of this app."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from etl import views
 
 app_name = "etl"
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("imports", views.imports, name="imports"),
+    path("imports/upload", views.upload, name="upload"),
+    path("imports/templates/<slug:kind>.csv", views.template, name="template"),
+    path("imports/<uuid:import_id>", views.import_detail, name="import"),
+    path("imports/<uuid:import_id>/state", views.import_state, name="import-state"),
+    path("imports/<uuid:import_id>/import", views.import_now, name="import-now"),
+    path("imports/<uuid:import_id>/cancel", views.cancel, name="import-cancel"),
+    path("imports/<uuid:import_id>/rejected.csv", views.rejected, name="import-rejected"),
+]

@@ -65,6 +65,7 @@ class FactSpool:
         self.rows = 0
         self.repeated = 0
         self.sources: set[int] = set()
+        self.episodes: set[int] = set()
 
     def add(self, facts: np.ndarray) -> None:
         if not len(facts):
@@ -75,7 +76,9 @@ class FactSpool:
         self._facts.write(facts.tobytes())
         self._runs.append((self.rows, len(facts)))
         self._samples.append(keys[:: self.SAMPLE])
-        self.sources.update(np.unique(unpack_key(keys)[2]).tolist())
+        _, episodes, sources, _ = unpack_key(keys)
+        self.sources.update(np.unique(sources).tolist())
+        self.episodes.update(np.unique(episodes).tolist())
         self.rows += len(facts)
 
     def day_range(self) -> tuple[date, date] | None:

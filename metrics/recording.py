@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeVar
 
 from django.db import connection
@@ -20,6 +21,27 @@ class Difference:
     new: int
     changed: int
     unchanged: int
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A download figure that would change: of which episode and day, from what (None: not known) to what."""
+
+    day: date
+    episode_code: int
+    source_code: int
+    before: int | None
+    after: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A difference in figures: what it counts, the downloads of its keys before and after, and the largest jumps."""
+
+    difference: Difference
+    downloads_before: int | None
+    downloads_after: int | None
+    jumps: list[Jump]
 
 
 def lock_facts() -> None:
@@ -65,6 +87,17 @@ def compare_staged() -> Difference:
     return Difference(new=new, changed=changed, unchanged=rows - new - changed)
 
 
+def preview_staged(*, most_jumps: int = 10) -> Preview:
+    """Return what `merge_staged` would do to the totals, without doing it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SUMS)
+        before, after = cursor.fetchone()
+        cursor.execute(_JUMPS, [most_jumps])
+        jumps = [Jump(*row) for row in cursor.fetchall()]
+    whole = [None if value is None else int(value) for value in (before, after)]
+    return Preview(compare_staged(), whole[0], whole[1], jumps)
+
+
 def merge_staged() -> Difference:
     """Bring the staged facts in: add the new, replace the changed and keep what they replace, leave the rest alone.
 
@@ -91,6 +124,18 @@ _DIFFERS = f"({_THEN}) IS DISTINCT FROM ({_NOW})"
 _COMPARE = f"""
 SELECT count(*), count(*) FILTER (WHERE f.day IS NULL), count(*) FILTER (WHERE f.day IS NOT NULL AND {_DIFFERS})
 FROM staged_facts s LEFT JOIN listener_metrics f ON {_SAME_KEY}
+"""  # noqa: S608
+
+_SUMS = f"""
+SELECT sum(f.downloads), sum(coalesce(s.downloads, f.downloads))
+FROM staged_facts s LEFT JOIN listener_metrics f ON {_SAME_KEY} WHERE s.breakdown_code = 0
+"""  # noqa: S608
+
+_JUMPS = f"""
+SELECT s.day, s.episode_code, s.source_code, f.downloads, s.downloads
+FROM staged_facts s LEFT JOIN listener_metrics f ON {_SAME_KEY}
+WHERE s.breakdown_code = 0 AND s.downloads IS DISTINCT FROM f.downloads AND s.downloads IS NOT NULL
+ORDER BY abs(s.downloads - coalesce(f.downloads, 0)) DESC, s.day, s.episode_code, s.source_code LIMIT %s
 """  # noqa: S608
 
 _KEEP_REPLACED = f"""

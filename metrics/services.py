@@ -175,12 +175,12 @@ def record_facts(
 
 
 @transaction.atomic
-def preview_facts(*, spool: FactSpool, progress: recording.Progress = lambda rows: None) -> recording.Difference:
+def preview_facts(*, spool: FactSpool, progress: recording.Progress = lambda rows: None) -> recording.Preview:
     """Return what record_facts would do with this spool, and do nothing."""
     if not spool.rows:
-        return recording.Difference(new=0, changed=0, unchanged=0)
+        return recording.Preview(recording.Difference(new=0, changed=0, unchanged=0), None, None, [])
     recording.stage(spool, batch_code=0, progress=progress)
-    return recording.compare_staged()
+    return recording.preview_staged()
 
 
 def record_metrics(*, rows: Iterable[DayOfEpisode], at: datetime, label: str = "") -> Recorded:

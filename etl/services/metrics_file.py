@@ -14,6 +14,7 @@ from etl.services.leases import Pulse
 from metrics import services as metrics
 from metrics.facts import ALL_BLANK, BLANK_BIT, EPOCH, FACT, MAX_EPISODE, MEASURES, FactSpool, day_number, pack_key
 from metrics.models import Episode
+from metrics.recording import Jump
 
 # So many rows left over by the fast lane are worth asking whether it only lacks the name of a source.
 _WORTH_LEARNING = 200
@@ -146,13 +147,35 @@ def preview_metrics(reading: MetricsReading) -> tuple[int, dict]:
     with transaction.atomic():
         found = metrics.preview_facts(spool=reading.spool, progress=reading.pulse.wrote)
         transaction.set_rollback(True)
-    return found.new + found.changed, {
-        "new": found.new,
-        "changed": found.changed,
-        "unchanged": found.unchanged,
+    return found.difference.new + found.difference.changed, {
+        "new": found.difference.new,
+        "changed": found.difference.changed,
+        "unchanged": found.difference.unchanged,
         "repeated": reading.spool.repeated,
+        "episodes": len(reading.spool.episodes),
+        "downloads_before": found.downloads_before,
+        "downloads_after": found.downloads_after,
+        "jumps": _told_jumps(found.jumps),
         **_days(reading.spool),
     }
+
+
+def _told_jumps(jumps: list[Jump]) -> list[dict]:
+    """The largest jumps in words: which episode, which day, from what to what."""
+    episodes = Episode.objects.select_related("podcast").in_bulk(
+        {jump.episode_code for jump in jumps}, field_name="code"
+    )
+    return [
+        {
+            "day": jump.day.isoformat(),
+            "episode_id": str(episodes[jump.episode_code].pk),
+            "episode": str(episodes[jump.episode_code]),
+            "podcast": str(episodes[jump.episode_code].podcast),
+            "before": jump.before,
+            "after": jump.after,
+        }
+        for jump in jumps
+    ]
 
 
 def _days(spool: FactSpool) -> dict:

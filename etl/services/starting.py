@@ -57,6 +57,27 @@ def start_import(
     )
 
 
+@transaction.atomic
+def import_checked(*, import_run: Import, by: HasActor | Actor, at: datetime) -> Import:
+    """Import the file of a dry run for real. Raises Conflict("not_checked"), Conflict("file_gone")."""
+    checked = import_run
+    if not checked.is_dry_run or checked.status != Import.Status.COMPLETED:
+        raise Conflict("not_checked", "This file was not checked, so there is nothing to import.")
+    if not checked.file or not checked.file.storage.exists(checked.file.name):
+        raise Conflict("file_gone", "The file is not kept any more; send it again.")
+    return Import.objects.create(
+        source=checked.source,
+        kind=checked.kind,
+        file_name=checked.file_name,
+        file=checked.file.name,
+        file_size=checked.file_size,
+        digest=checked.digest,
+        is_strict=checked.is_strict,
+        created_by=actor_of(by).as_json(),
+        metadata={"checked_as": str(checked.pk)},
+    )
+
+
 def check_size(size: int) -> None:
     """Raise DomainError("too_large", status 413) for a file over the limit of the settings."""
     limit = settings.ETL_MAX_UPLOAD_BYTES

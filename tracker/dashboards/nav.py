@@ -51,6 +51,7 @@ GROUPS: list[tuple[Any, list[Entry]]] = [
             Entry(_("Overview"), "home", "dashboards:advertiser", ("advertiser",), CARDS, "o"),
         ],
     ),
+    (_("Data"), [Entry(_("Imports"), "upload", "etl:imports", STAFF, "ENABLE_ETL_CSV_UPLOAD", "u")]),
     (_("House"), [Entry(_("Sales desk"), "sliders", "admin:index", STAFF, "", "a")]),
 ]
 

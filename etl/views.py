@@ -1,0 +1,182 @@
+"""Pages of imports: send a file, check what it would change, import it, see what could not be taken."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from etl import exports, queries, services
+from etl.api import progress_of
+from etl.models import Import
+from etl.tasks import run_imports
+from tracker.flags.services import is_on
+from tracker.lib.errors import DomainError
+from tracker.tenants.tasks import enqueue
+
+FLAG = "ENABLE_ETL_CSV_UPLOAD"
+ISSUES_SHOWN = 200
+Page = Callable[..., HttpResponse]
+
+
+def import_page(permission: str) -> Callable[[Page], Page]:
+    """A page of imports: not there while the feature is off, and only for those whose role grants it."""
+
+    def wrap(view: Page) -> Page:
+        @wraps(view)
+        @login_required
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not is_on(FLAG):
+                raise Http404
+            if not request.user.has_perm(permission):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return wrap
+
+
+@require_GET
+@import_page("etl.view_import")
+def imports(request: HttpRequest) -> HttpResponse:
+    """All imports of the house, and the place where a file is dropped."""
+    page = Paginator(queries.import_history(), 25).get_page(request.GET.get("page"))
+    return render(
+        request,
+        "etl/imports.html",
+        {
+            "page": page,
+            "progress": {run.pk: progress_of(run) for run in page if not run.is_finished},
+            "may_import": request.user.has_perm("etl.add_import"),
+            "limit_mb": settings.ETL_MAX_UPLOAD_BYTES // 1_000_000,
+        },
+    )
+
+
+@require_POST
+@import_page("etl.add_import")
+def upload(request: HttpRequest) -> HttpResponse:
+    """Take a file and check it first; a script gets the address of the check, a plain form is led there."""
+    file = request.FILES.get("file")
+    try:
+        if file is None:
+            raise DomainError("file_missing", _("Choose a file first."))
+        run = services.start_import(
+            file=file, by=request.user, at=timezone.now(), dry_run=True, strict=bool(request.POST.get("strict"))
+        )
+    except DomainError as refusal:
+        if _wants_json(request):
+            return JsonResponse(
+                {"code": refusal.code, "detail": refusal.message}, status=refusal.details.get("status", 400)
+            )
+        messages.error(request, refusal.message)
+        return redirect("etl:imports")
+    enqueue(run_imports)
+    address = reverse("etl:import", args=[run.pk])
+    return JsonResponse({"location": address}, status=201) if _wants_json(request) else redirect(address)
+
+
+@require_GET
+@import_page("etl.view_import")
+def import_detail(request: HttpRequest, import_id: UUID) -> HttpResponse:
+    """One import: how far it is, or what came of it."""
+    run = get_object_or_404(Import, pk=import_id)
+    issues = list(queries.issues_of(run)[: ISSUES_SHOWN + 1])
+    return render(
+        request,
+        "etl/import.html",
+        {
+            "run": run,
+            "told": run.metadata,
+            "progress": progress_of(run),
+            "issues": issues[:ISSUES_SHOWN],
+            "more_issues": len(issues) > ISSUES_SHOWN,
+            "may_import": request.user.has_perm("etl.add_import"),
+            "step": _step(run),
+        },
+    )
+
+
+@require_GET
+@import_page("etl.view_import")
+def import_state(request: HttpRequest, import_id: UUID) -> HttpResponse:
+    """The live part of a running import; when it has ended the page is asked to load anew."""
+    run = get_object_or_404(Import, pk=import_id)
+    response = render(request, "etl/state.html", {"run": run, "progress": progress_of(run)})
+    if run.is_finished:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_POST
+@import_page("etl.add_import")
+def import_now(request: HttpRequest, import_id: UUID) -> HttpResponse:
+    """Import a checked file for real."""
+    try:
+        run = services.import_checked(
+            import_run=get_object_or_404(Import, pk=import_id), by=request.user, at=timezone.now()
+        )
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+        return redirect("etl:import", import_id)
+    enqueue(run_imports)
+    return redirect("etl:import", run.pk)
+
+
+@require_POST
+@import_page("etl.add_import")
+def cancel(request: HttpRequest, import_id: UUID) -> HttpResponse:
+    """Stop an import that has not ended."""
+    try:
+        services.cancel_import(import_run=get_object_or_404(Import, pk=import_id), by=request.user, at=timezone.now())
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+    return redirect("etl:import", import_id)
+
+
+@require_GET
+@import_page("etl.view_import")
+def rejected(request: HttpRequest, import_id: UUID) -> HttpResponse:
+    """The rows that could not be taken, as CSV."""
+    run = get_object_or_404(Import, pk=import_id)
+    return _csv(exports.rejected_rows(run), f"rejected-{run.pk}.csv")
+
+
+@require_GET
+@import_page("etl.view_import")
+def template(request: HttpRequest, kind: str) -> HttpResponse:
+    """A file to fill in, with the house's own ids."""
+    make = {"metrics_daily": exports.metrics_template, "io_bookings": exports.bookings_template}.get(kind)
+    if make is None:
+        raise Http404
+    return _csv(make(today=timezone.now().date()), f"{kind}.csv")
+
+
+def _csv(lines: Any, name: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.headers.get("Accept", "").startswith("application/json")
+
+
+def _step(run: Import) -> int:
+    """Which of choose, check, import and done (1-4) a person stands at."""
+    if run.is_dry_run:
+        return 2
+    return 4 if run.is_finished else 3
