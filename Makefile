@@ -49,7 +49,7 @@ lint: setup ## ruff, djade, mypy, and models without a migration
 	@$(BIN)/ruff format --check .
 	@git ls-files -z -- 'templates/*.html' | xargs -0 -r $(BIN)/djade --check --target-version 5.2
 	@$(BIN)/mypy
-	@$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 1
+	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run --verbosity 1
 
 format: setup ## let ruff and djade put code and templates in order
 	@$(BIN)/ruff check --fix .

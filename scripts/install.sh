@@ -23,6 +23,6 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 
 echo "installing the pinned requirements (once; about a minute)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+"$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 "$venv/bin/python" -m pip check --disable-pip-version-check
 printf '%s' "$digest" >"$stamp"

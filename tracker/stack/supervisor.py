@@ -22,6 +22,8 @@ from tracker.stack.postgres import VERSION
 from tracker.stack.servers import Servers
 from tracker.stack.state import PROJECT, StackError, State, local_environment
 
+# Printed at the end like the logins of the demo tenant: a laptop's, never a server's.
+PLATFORM_LOGIN = ("platform@demo.example", "platform-demo-2026")
 COLOURS = {"postgres": 34, "valkey": 31, "web": 32, "worker": 35, "beat": 36}
 
 
@@ -97,15 +99,18 @@ class Supervisor:
             self._say("collecting static files")
             collecting = self._manage_in_background("collectstatic", "--noinput", "--verbosity", "0")
         self._say("migrating the database")
-        self._manage("migrate_schemas", "--noinput", "--verbosity", "0")
+        self._manage("migrate_tenants")
         if collecting is not None:
             self._finish("collectstatic", collecting)
             self._stamp("static", self._static_key())
         database = hashlib.sha256(os.environ["DATABASE_URL"].encode()).hexdigest()
+        if self._stale("platform", database):
+            self._say("making the platform's tenant")
+            self._manage("prepare_platform", "--admin-email", PLATFORM_LOGIN[0], "--admin-password", PLATFORM_LOGIN[1])
+            self._stamp("platform", database)
         if self._stale("demo", database) and self._manage_has("make_demo"):
-            self._say("making the demo tenant")
-            logins = self._manage("make_demo")
-            (self.state.folder / "demo.txt").write_text(logins)
+            self._say("making the demo tenant, through the same services as real use")
+            (self.state.folder / "demo.txt").write_text(self._manage("make_demo"))
             self._stamp("demo", database)
 
     def _static_key(self) -> str:
@@ -140,10 +145,16 @@ class Supervisor:
 
     def _finish(self, what: str, running: subprocess.Popen[str]) -> str:
         self.guard.add(running.pid, signal.SIGTERM, 5)
-        try:
-            said, _ = running.communicate()
-        finally:
-            self.guard.drop(running.pid)
+        said = ""
+        while running.returncode is None:
+            try:
+                said, _ = running.communicate(timeout=0.3)
+            except subprocess.TimeoutExpired:
+                if self.asked_to_stop.is_set():
+                    running.terminate()
+        self.guard.drop(running.pid)
+        if self.asked_to_stop.is_set():
+            raise StackError("Stopped while preparing; the next start goes on from there.")
         if running.returncode:
             raise StackError(f"{said.rstrip()}\n`manage.py {what}` failed, see above; nothing was started.")
         return said
@@ -212,7 +223,7 @@ class Supervisor:
         lines = [
             f"ready after {seconds:.1f} s",
             f"  demo tenant  http://demo.localhost:{self.port}/",
-            f"  platform     {root}/admin/",
+            f"  platform     {root}/admin/   {PLATFORM_LOGIN[0]} / {PLATFORM_LOGIN[1]}",
             f'  by curl      curl -H "Host: demo.localhost" {root}/livez',
             *(demo.read_text().rstrip().splitlines() if demo.exists() else []),
             "  Ctrl-C stops everything; the data stays for the next time",
