@@ -35,7 +35,7 @@ SPONSOR_COLUMNS = (
 
 
 class DealForm(forms.ModelForm):
-    """A deal; its value is typed in whole money, kept in cents. `seen_version` tells what the person had before them."""
+    """A deal; its value is typed in whole money, kept in cents. `seen_version` is what was on screen."""
 
     value = forms.DecimalField(
         label=_("Value"),

@@ -68,7 +68,8 @@ def test_a_form_opened_before_another_change_overwrites_nothing(desk):
     seen = deal.version
     desk.post(f"{LIST}{deal.pk}/change/", deal_form(deal.sponsor, next_step="Send offer", seen_version=seen))
 
-    answer = desk.post(f"{LIST}{deal.pk}/change/", deal_form(deal.sponsor, next_step="Wait", seen_version=seen), follow=True)
+    late = deal_form(deal.sponsor, next_step="Wait", seen_version=seen)
+    answer = desk.post(f"{LIST}{deal.pk}/change/", late, follow=True)
 
     deal.refresh_from_db()
     assert deal.next_step == "Send offer"
