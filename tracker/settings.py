@@ -129,7 +129,7 @@ TEMPLATES = [
                 "tracker.flags.pages.features",
                 "tracker.dashboards.context.shell",
             ],
-            "builtins": ["tracker.lib.ui"],
+            "builtins": ["tracker.lib.ui", "tracker.dashboards.tags"],
         },
     }
 ]

@@ -85,6 +85,14 @@
     if (event.target.matches("[data-submit]")) event.target.form?.requestSubmit();
   });
 
+  // A long list in a menu is narrowed as one types.
+  document.addEventListener("input", (event) => {
+    const list = event.target.dataset?.narrow && document.getElementById(event.target.dataset.narrow);
+    if (!list) return;
+    const wanted = event.target.value.trim().toLowerCase();
+    for (const link of list.querySelectorAll("a")) link.hidden = !link.textContent.toLowerCase().includes(wanted);
+  });
+
   // Ctrl K finds; g and a letter goes to a page; / filters; ? lists the keys.
   let afterG = false;
   document.addEventListener("keydown", (event) => {

@@ -1,5 +1,61 @@
-"""The partner API of this app: routes below /api/v1."""
+"""The dashboards for partners' programs: the same cards as the pages, by the same queries."""
 
-from django.urls import URLPattern, URLResolver
+from typing import Any
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.api.views import TrackerView
+from tracker.dashboards.creator.page import CREATOR
+from tracker.dashboards.pages import CARDS, Dashboard, cards_on
+from tracker.flags.services import switched_on
+from tracker.lib import words
+
+PERIOD = [
+    OpenApiParameter("days", int, description="How many days back from the last complete one; 30 by default."),
+    OpenApiParameter("from", OpenApiTypes.DATE, description="First day of a period of your own, with `until`."),
+    OpenApiParameter("until", OpenApiTypes.DATE, description="Last day of it, included."),
+]
+
+
+class DashboardView(TrackerView):
+    """A dashboard as JSON: one key for each card, beside the house's currency and time zone."""
+
+    flag = CARDS
+    scope = "dashboards"
+    dashboard: Dashboard
+
+    def answer(self, request: Request) -> Response:
+        scope = self.dashboard.scope_of(request.user, request.query_params, at=self.now)
+        body: dict[str, Any] = {
+            "generated_at": self.now.isoformat(),
+            "currency": words.house_currency(),
+            "time_zone": words.house_zone().key,
+            "is_simulated": scope.is_simulated,
+        }
+        for card in cards_on(self.dashboard, switched_on()):
+            if card.as_json:
+                body[card.name] = card.as_json(card.load(scope))
+        return Response(body)
+
+
+class CreatorDashboardView(DashboardView):
+    dashboard = CREATOR
+    permission = CREATOR.permission
+
+    @extend_schema(
+        operation_id="dashboard_creator",
+        parameters=[OpenApiParameter("podcast_id", OpenApiTypes.UUID, description="One show alone."), *PERIOD],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request) -> Response:
+        """Pacing against flight, sponsor revenue and pending makegoods of one's shows."""
+        return self.answer(request)
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("dashboard/creator", CreatorDashboardView.as_view(), name="dashboard-creator"),
+]

@@ -3,7 +3,9 @@
 from django.urls import URLPattern, URLResolver, path
 
 from tracker.dashboards import views
+from tracker.dashboards.creator.page import CREATOR
 from tracker.dashboards.find import find
+from tracker.dashboards.pages import urls_of
 
 app_name = "dashboards"
 
@@ -12,4 +14,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("find", find, name="find"),
     path("theme", views.set_theme, name="theme-set"),
     path("another-house", views.switch_house, name="house-switch"),
+    *urls_of(CREATOR),
 ]

@@ -50,6 +50,9 @@ PILLS: dict[str, dict[str, tuple[str, str, Any]]] = {
         "first_day": ("clock", "off", _("First day")),
         "no_data": ("clock", "off", _("No data")),
         "not_started": ("clock", "off", _("Not started")),
+        "not_out": ("clock", "off", _("Not out")),
+        "no_curve": ("clock", "off", _("No curve yet")),
+        "nothing_expected": ("clock", "off", _("Nothing due yet")),
     },
     "makegood": {
         "proposed": ("info", "watch", _("Proposed")),
@@ -61,6 +64,7 @@ PILLS: dict[str, dict[str, tuple[str, str, Any]]] = {
         "declined": ("stop", "off", _("Declined")),
         "credited": ("stop", "off", _("Credited")),
         "waived": ("stop", "off", _("Waived")),
+        "withdrawn": ("stop", "off", _("Withdrawn")),
     },
     "import": {
         "pending": ("clock", "", _("Pending")),
@@ -142,6 +146,12 @@ def money(cents: Any, currency: str = "") -> str:
 def money_whole(cents: Any, currency: str = "") -> str:
     """Integer cents without decimals: 1335658 -> €13,357 (key figures, pipeline)."""
     return _or_unknown(cents, words.money_whole(cents or 0, currency))
+
+
+@register.filter
+def currency_sign(currency: str) -> str:
+    """EUR -> €; a currency without a sign of its own keeps its code."""
+    return words.SYMBOLS.get(currency, currency)
 
 
 @register.filter
@@ -346,12 +356,6 @@ def pager(context: template.Context, page: Any) -> dict[str, Any]:
 def empty(glyph: str, title: str, text: str = "", url: str = "", action: str = "") -> dict[str, Any]:
     """What is not here, and the one step that fills it."""
     return {"glyph": glyph, "title": title, "text": text, "url": url, "action": action}
-
-
-@register.inclusion_tag("ui/card_tools.html", takes_context=True)
-def card_tools(context: template.Context, card: str, table_id: str = "", csv: str = "") -> dict[str, Any]:
-    """The table and CSV buttons of a card head. table_id names the card's <details>; csv is the address of the file."""
-    return {"card": card, "table_id": table_id, "csv": csv, "request": context.get("request")}
 
 
 @register.simple_tag(takes_context=True)

@@ -1,0 +1,154 @@
+"""sponsor_revenue: earned and attributed by day, two lines that are never added up, beside the period before."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from bookings.delivery.queries import SponsorRevenue, last_measured_day, sponsor_revenue
+from tracker.dashboards.cards import Card
+from tracker.dashboards.scope import Period, Scope
+from tracker.dashboards.tables import Column, Table
+from tracker.lib import charts, words
+
+
+@dataclass(frozen=True)
+class Revenue:
+    """Two windows of one length: the one in view, and the one before. Cents of `currency`.
+
+    Earned money in other currencies stands apart in `others`; nothing is converted.
+    """
+
+    now: SponsorRevenue
+    before: SponsorRevenue
+    currency: str
+
+    @property
+    def earned_cents(self) -> int | None:
+        """None when nothing was ever measured: unknown, not nothing earned."""
+        return None if self.now.as_of is None else self.now.earned_cents.get(self.currency, 0)
+
+    @property
+    def earned_change(self) -> Decimal | None:
+        return change(self.earned_cents, self.before.earned_cents.get(self.currency))
+
+    @property
+    def attributed_cents(self) -> int | None:
+        return self.now.attributed_cents
+
+    @property
+    def attributed_change(self) -> Decimal | None:
+        return change(self.now.attributed_cents, self.before.attributed_cents)
+
+    @property
+    def others(self) -> dict[str, int]:
+        return {code: cents for code, cents in self.now.earned_cents.items() if code != self.currency and cents}
+
+    @property
+    def days(self) -> list[date]:
+        return [
+            self.now.first_day + timedelta(days=n) for n in range((self.now.last_day - self.now.first_day).days + 1)
+        ]
+
+    def earned_on(self, day: date) -> int | None:
+        return self.now.earned_by_day.get(self.currency, {}).get(day)
+
+    def attributed_on(self, day: date) -> int | None:
+        return self.now.attributed_by_day.get(day)
+
+    @cached_property
+    def chart(self) -> charts.LineChart:
+        earned = [_major(self.earned_on(day)) for day in self.days]
+        attributed = [_major(self.attributed_on(day)) for day in self.days]
+        return charts.line_chart(
+            lines=[
+                charts.Line(_now("Attributed"), attributed, tone=2, end_label=self._last(attributed)),
+                charts.Line(_now("Earned"), earned, tone=1, end_label=self._last(earned)),
+            ],
+            x_labels=[words.day(day, year=False) for day in self.days],
+            label=_now("Two lines: earned and attributed revenue a day"),
+            y_label=words.short_number,
+        )
+
+    def _last(self, values: list[Decimal | None]) -> str:
+        known = [value for value in values if value is not None]
+        return words.money(int(known[-1] * 100), self.currency) if known else ""
+
+    @property
+    def has_lines(self) -> bool:
+        return any(self.now.earned_by_day.get(self.currency, {})) or bool(self.now.attributed_by_day)
+
+
+def change(now: int | None, before: int | None) -> Decimal | None:
+    """Return now / before - 1 as a share, or None where there is nothing to compare with."""
+    return None if now is None or not before else Decimal(now) / Decimal(before) - 1
+
+
+def _major(cents: int | None) -> Decimal | None:
+    return None if cents is None else Decimal(cents) / 100
+
+
+def load(scope: Scope) -> Revenue:
+    period = _complete(scope)
+    now, before = sponsor_revenue(
+        scope.podcast_ids,
+        at=scope.at,
+        windows=[(period.first, period.last), (period.before.first, period.before.last)],
+    )
+    return Revenue(now, before, words.house_currency())
+
+
+def _complete(scope: Scope) -> Period:
+    """The days asked for; those counted back begin at the last day that was measured, not at yesterday."""
+    if scope.period.days is None:
+        return scope.period
+    last = last_measured_day(scope.podcast_ids, at=scope.at) or scope.period.last
+    return Period(last - timedelta(days=scope.period.days - 1), last, scope.period.days)
+
+
+def as_json(data: Revenue) -> dict[str, Any]:
+    return {
+        "first_day": data.now.first_day.isoformat(),
+        "last_day": data.now.last_day.isoformat(),
+        "as_of": data.now.as_of.isoformat() if data.now.as_of else None,
+        "earned": {
+            "currency": data.currency,
+            "cents": data.earned_cents,
+            "previous_cents": data.before.earned_cents.get(data.currency, 0) if data.now.as_of else None,
+            "other_currencies": data.others,
+            "by_day": [{"day": day.isoformat(), "cents": data.earned_on(day)} for day in data.days],
+        },
+        "attributed": {
+            "currency": data.currency,
+            "cents": data.attributed_cents,
+            "previous_cents": data.before.attributed_cents,
+            "is_floor": True,
+            "sources": list(data.now.attributed_sources),
+            "by_day": [{"day": day.isoformat(), "cents": data.attributed_on(day)} for day in data.days],
+        },
+    }
+
+
+def as_table(data: Revenue) -> Table:
+    columns = [
+        Column("day", _("Day"), "day"),
+        Column("earned_cents", _("Earned"), "cents"),
+        Column("attributed_cents", _("Attributed, at least"), "cents"),
+    ]
+    return Table(columns, [[day, data.earned_on(day), data.attributed_on(day)] for day in data.days], data.currency)
+
+
+SPONSOR_REVENUE = Card(
+    name="sponsor_revenue",
+    title=_("Sponsor revenue"),
+    template="dashboards/creator/revenue.html",
+    load=load,
+    as_table=as_table,
+    as_json=as_json,
+    width="col-7",
+    has_chart=True,
+)
