@@ -66,6 +66,11 @@ class Scope:
         return PERIODS
 
     @property
+    def today(self) -> date:
+        """The house's own calendar day."""
+        return self.at.astimezone(words.house_zone()).date()
+
+    @property
     def zone_name(self) -> str:
         return words.zone_name()
 

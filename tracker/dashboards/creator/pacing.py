@@ -37,8 +37,12 @@ class Pacing:
 
     @property
     def worst(self) -> BookingPace | None:
-        """The line that most needs a person: behind, and the most money at risk."""
-        behind = [pace for pace in self.paces if pace.band == "behind"]
+        """The line that most needs a person: behind, the most money at risk, and something left to do about it."""
+        behind = [
+            pace
+            for pace in self.paces
+            if pace.band == "behind" and pace.booking.status == Status.ACTIVE and not pace.is_measuring_closed
+        ]
         return max(behind, key=lambda pace: pace.exposure_cents or 0, default=None)
 
     @property
