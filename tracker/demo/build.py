@@ -8,7 +8,8 @@ from django_tenants.utils import tenant_context
 
 from deals.alerts import check_pipeline_alerts
 from metrics.models import Podcast
-from tracker.demo import desk, house
+from tracker.accounts.models import User
+from tracker.demo import desk, house, uploads
 from tracker.demo.ids import SHOWS, SLUG, demo_id
 from tracker.tenants.models import Tenant
 from tracker.tenants.services import create_tenant
@@ -24,10 +25,13 @@ def make_demo(*, at: datetime) -> tuple[Tenant, bool]:
     if tenant is None:
         tenant = create_tenant(slug=SLUG, name=NAME, currency=CURRENCY, time_zone=ZONE)
     with tenant_context(tenant):
-        if Podcast.objects.filter(pk=demo_id("podcast", SHOWS[0])).exists():
-            return tenant, False
-        fill_house(tenant, at=at)
-    return tenant, True
+        is_new = not Podcast.objects.filter(pk=demo_id("podcast", SHOWS[0])).exists()
+        if is_new:
+            fill_house(tenant, at=at)
+        # Imports commit by themselves, so they come after the house stands.
+        ops = User.objects.get(email=house.OPS_EMAIL)
+        uploads.upload_last_days(last_day=at.date() - timedelta(days=1), by=ops, at=at)
+    return tenant, is_new
 
 
 @transaction.atomic
@@ -38,7 +42,7 @@ def fill_house(tenant: Tenant, *, at: datetime) -> None:
     people = house.make_people(at=founded)
     house.make_order_profile()
     shows = house.make_shows(zone=zone, at=at)
-    house.simulate_audience(last_day=at.date() - timedelta(days=1), at=at)
+    house.simulate_audience(last_day=at.date() - timedelta(days=1 + uploads.UPLOADED_DAYS), at=at)
     sponsors = desk.make_sponsors(at=founded)
     deals = desk.make_deals(sponsors=sponsors, shows=shows, people=people, zone=zone, at=at)
     desk.make_goals(people=people, today=at.astimezone(zone).date(), currency=tenant.currency)

@@ -1,13 +1,16 @@
 """The demo's house: its people, its key, its shows with their episodes, ad units and simulated audience."""
 
 import json
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 
 from bookings.models import AdUnit, OrderProfile
 from bookings.services import add_ad_unit
@@ -15,7 +18,7 @@ from metrics.models import Episode, Podcast
 from metrics.services import DayOfEpisode, add_episode, add_podcast, record_metrics, refresh_metrics_daily
 from tracker.accounts.models import ApiKey, User
 from tracker.accounts.services import create_user, hash_secret, role_named
-from tracker.demo.audience import simulate_episode
+from tracker.demo.audience import SimulatedDay, simulate_episode
 from tracker.demo.ids import AD_UNITS, FREE_UNIT, PLANNED_EPISODES, PUBLISHED_EPISODES, SHOWS, SOURCES, demo_id
 from tracker.demo.plan import ADVERTISER_SPONSOR, CREATOR_SHOWS, PEOPLE, RELEASES, UNIT_TERMS
 from tracker.flags.services import switch
@@ -25,6 +28,8 @@ DATA = Path(__file__).parent / "data"
 PASSWORD = "northlight-demo-2026"  # noqa: S105 (of made-up people of a made-up house, printed by every make_demo)
 # Works on the demo tenant alone: the README's commands carry it, so it is no secret.
 KEY = "pst_demo0000_this-key-opens-the-demo-tenant-and-nothing-else"
+
+OPS_EMAIL = next(email for _slug, _name, email, role in PEOPLE if role == "ops")
 
 TOPICS = (
     *("Small teams, large releases", "What we broke in spring", "A year without estimates", "Logs nobody reads"),
@@ -42,9 +47,11 @@ def make_people(*, at: datetime) -> dict[str, User]:
         "advertiser": {"sponsor": [demo_id("sponsor", ADVERTISER_SPONSOR)]},
     }
     people = {
-        slug: create_user(email=email, name=name, role=role, password=PASSWORD, bindings=bindings.get(slug))
+        slug: create_user(email=email, name=name, role=role, bindings=bindings.get(slug))
         for slug, name, email, role in PEOPLE
     }
+    # One slow hash for all of them: it is one password.
+    User.objects.filter(pk__in=[user.pk for user in people.values()]).update(password=make_password(PASSWORD))
     ApiKey.objects.create(
         name="Demo key",
         prefix=KEY.split("_")[1],
@@ -147,13 +154,11 @@ def weekly_averages() -> dict[str, int]:
 
 
 def simulate_audience(*, last_day: date, at: datetime) -> int:
-    """Record the simulated days of every episode that is out, up to the last complete UTC day. Returns the rows."""
-    averages = weekly_averages()
-    out = Episode.objects.filter(is_published=True).select_related("podcast").order_by("podcast__slug", "number")
+    """Record the simulated days of every episode that is out, up to and with `last_day`. Returns the rows."""
     rows = [
         DayOfEpisode(
             day=day.day,
-            episode_id=episode.pk,
+            episode_id=episode_id,
             source=day.source,
             downloads=day.downloads,
             listeners=day.listeners,
@@ -162,7 +167,18 @@ def simulate_audience(*, last_day: date, at: datetime) -> int:
             conversions=day.conversions,
             revenue_cents=day.revenue_cents,
         )
-        for episode in out
+        for episode_id, day in simulated_days(last_day=last_day)
+    ]
+    record_metrics(rows=rows, at=at, label="simulated audience")
+    refresh_metrics_daily(by=SYSTEM, at=at)
+    return len(rows)
+
+
+def simulated_days(*, last_day: date) -> Iterator[tuple[UUID, SimulatedDay]]:
+    """Yield (episode, day) for every episode that is out, from its drop to `last_day`, by both sources."""
+    averages = weekly_averages()
+    out = Episode.objects.filter(is_published=True).select_related("podcast").order_by("podcast__slug", "number")
+    for episode in out:
         for day in simulate_episode(
             show=episode.podcast.slug,
             number=episode.number,
@@ -170,8 +186,5 @@ def simulate_audience(*, last_day: date, at: datetime) -> int:
             dropped_on=episode.drops_at.date(),
             last_day=last_day,
             sources=SOURCES,
-        )
-    ]
-    record_metrics(rows=rows, at=at, label="simulated audience")
-    refresh_metrics_daily(by=SYSTEM, at=at)
-    return len(rows)
+        ):
+            yield episode.pk, day
