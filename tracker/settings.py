@@ -6,6 +6,7 @@ import environ
 import pghistory
 
 from tracker.dashboards.admin_theme import UNFOLD  # noqa: F401
+from tracker.lib.logs import log_settings
 from tracker.schedules import SCHEDULES, UPKEEP
 from tracker.stack.state import local_environment
 
@@ -232,6 +233,8 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = None
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = SITE_SCHEME
+# Passwords are guarded by the lock-out below; this one, looser, guards the codes of the second factor.
+ACCOUNT_RATE_LIMITS = {"login_failed": "20/900s/key"}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Podcast Sponsorship Tracker"
 # Ten wrong passwords for one account, or from one address, close the door for a quarter of an hour. The address is
@@ -341,6 +344,11 @@ WHITENOISE_MANIFEST_STRICT = False
 MEDIA_ROOT = env("MEDIA_ROOT", default=str(BASE_DIR / "media"))
 # The largest file that an import takes; a larger one is refused with 413.
 ETL_MAX_UPLOAD_BYTES = env.int("ETL_MAX_UPLOAD_BYTES", default=200 * 1024 * 1024)
+
+# --- logs: one line an event, with tenant and request; no secret, no address but the one that spoke to us -------------
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+LOG_JSON = env.bool("LOG_JSON", default=not DEBUG and SITE_SCHEME == "https")
+LOGGING = log_settings(as_json=LOG_JSON, level=env("LOG_LEVEL", default="INFO"))
 
 # --- features: every switch is off unless the environment or the tenant turns it on (docs/how-to/switch-a-feature.md) -
 FEATURE_FLAGS = [

@@ -10,7 +10,9 @@ class TenantsConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
         from django.db.models.signals import post_delete, post_save
+        from django_structlog.signals import bind_extra_request_metadata
 
+        from tracker.tenants.logs import name_tenant
         from tracker.tenants.middleware import bind_session
         from tracker.tenants.models import Domain, Tenant
         from tracker.tenants.routing import tenant_changed
@@ -19,4 +21,5 @@ class TenantsConfig(AppConfig):
         for model in (Tenant, Domain):
             post_save.connect(tenant_changed, sender=model, dispatch_uid=f"route-save-{model.__name__}")
             post_delete.connect(tenant_changed, sender=model, dispatch_uid=f"route-delete-{model.__name__}")
+        bind_extra_request_metadata.connect(name_tenant, dispatch_uid="log-tenant")
         user_logged_in.connect(bind_session, dispatch_uid="bind-session")
