@@ -19,42 +19,25 @@ USUAL_PRIOR = 4.0
 # Recent episodes tell most about the next one.
 HISTORY = 40
 LEVEL_HISTORY = 8
-_HUBER = 1.345
+_BIWEIGHT = 4.685
 _STUDENT80 = {1: 3.078, 2: 1.886, 3: 1.638, 4: 1.533, 5: 1.476, 6: 1.440, 7: 1.415}
 
 Counts = Sequence[float]
 
 
-def robust_centre(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
-    """Return the middle of some numbers, single wild ones held down (Huber's M-estimate of location)."""
-    weights = weights or [1.0] * len(values)
-    centre = weighted_median(values, weights)
-    scale = 1.4826 * weighted_median([abs(value - centre) for value in values], weights)
-    if scale <= 1e-12:
+def robust_centre(values: Sequence[float]) -> float:
+    """Return the middle of some numbers, wild ones left out of it (Tukey's biweight, begun at the median)."""
+    centre = median(values)
+    scale = 1.4826 * median(abs(value - centre) for value in values)
+    if scale <= 1e-12 or len(values) < 4:
         return centre
     for _round in range(25):
-        pulls = [
-            weight * min(1.0, _HUBER * scale / max(abs(value - centre), 1e-300))
-            for value, weight in zip(values, weights, strict=True)
-        ]
+        pulls = [max(0.0, 1 - ((value - centre) / (_BIWEIGHT * scale)) ** 2) ** 2 for value in values]
         moved = sum(pull * value for pull, value in zip(pulls, values, strict=True)) / sum(pulls)
         if abs(moved - centre) < 1e-10:
             break
         centre = moved
     return centre
-
-
-def weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
-    """Return the value below and above which half of the weight lies; the mean of two where it falls between them."""
-    ordered = sorted(zip(values, weights, strict=True))
-    half, passed = sum(weights) / 2, 0.0
-    for index, (value, weight) in enumerate(ordered):
-        passed += weight
-        if passed > half * (1 + 1e-12):
-            return value
-        if passed >= half * (1 - 1e-12):
-            return (value + ordered[min(index + 1, len(ordered) - 1)][0]) / 2
-    return ordered[-1][0]
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -15,16 +15,19 @@ from math import exp, log
 import numpy as np
 from numpy.typing import NDArray
 
-from bookings.curve import quantile, robust_centre, spread80, weighted_median
+from bookings.curve import robust_centre, spread80
 
 Array = NDArray[np.float64]
 
 # An episode's level is judged against so many before it.
-NEIGHBOURS = 8
+NEIGHBOURS = 30
 # A group of terms must lower the error on unseen episodes by this share.
 WORTH = 0.03
+# And by so many times what that fall could be by chance.
+SURE = 1.3
+SURE_OF_DRIFT = 3.0
 _PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
-_CUT = 2.0
+_CUT = 4.685
 # How far a drift seen in the past is believed to go on beyond it.
 _DRIFT_BELIEVED = 0.5
 _FEWEST_FOR_TERMS = 10
@@ -71,6 +74,7 @@ class GrowthModel:
     terms: list[str] = field(default_factory=list)
     centre: float = 0.0
     slopes: Array = field(default_factory=lambda: np.zeros(0))
+    seen: tuple[Array, Array] = field(default_factory=lambda: (np.zeros(0), np.zeros(0)))
     shift: float = 0.0
     spread: tuple[float, float] | None = None
     episodes: int = 0
@@ -82,8 +86,9 @@ class GrowthModel:
             return None
         middle = known + self.centre
         if self.terms:
-            columns = book.terms([episode], [before]).of(self.terms)
-            middle += float(columns[0] @ self.slopes)
+            columns = book.terms([episode], [before]).of(self.terms)[0]
+            # Beyond what was seen nobody knows whether a term goes on to matter.
+            middle += float(np.clip(columns, self.seen[0], self.seen[1]) @ self.slopes)
         low = high = None
         if self.spread is not None:
             low, high = exp(middle + self.spread[0]), exp(middle + self.spread[1])
@@ -105,6 +110,13 @@ class TermBook:
     def terms(self, episodes: Sequence[Counted], before: Sequence[Sequence[Counted]]) -> _Terms:
         rows = [self._row(episode, earlier) for episode, earlier in zip(episodes, before, strict=True)]
         return _Terms(np.array(rows, dtype=float), self._groups())
+
+    def seen(self, chosen: Sequence[str], columns: Array) -> tuple[Array, Array]:
+        """The range in which each chosen term was seen, and half as far again; a drift goes on a little beyond it."""
+        low, high = columns.min(axis=0), columns.max(axis=0)
+        low, high = low - (high - low) / 2, high + (high - low) / 2
+        drifts = [group == "drift" for group in self._groups() if group in chosen]
+        return low, np.where(drifts, 0.5 + _DRIFT_BELIEVED, high)
 
     def _groups(self) -> list[str]:
         groups = ["level", *["momentum"] * len(self._steps), *["weekday"] * 7, "drift"]
@@ -142,14 +154,17 @@ def learn(past: Sequence[Counted], *, age: int, to: int, windows: Sequence[int])
     growths = np.array([(one.log_at(to) or 0.0) - (one.log_at(age) or 0.0) for one in episodes])
     book = TermBook(episodes, age, windows)
     model = GrowthModel(age=age, to=to, centre=robust_centre(growths.tolist()), episodes=len(episodes))
-    unseen = _left_out_centres(growths)
+    unseen, rest = _left_out_centres(growths), growths
     if len(episodes) >= _FEWEST_FOR_TERMS:
-        terms = book.terms(episodes, [past[:place] for place in places])
+        terms = book.terms(episodes, [_earlier(past, place) for place in places])
         fit = _grow_model(terms, growths)
         if fit.chosen:
             model.terms, model.centre, model.slopes, unseen = fit.chosen, fit.centre, fit.slopes, fit.unseen
+            columns = terms.of(fit.chosen)
+            rest = growths - columns @ fit.slopes
+            model.seen = book.seen(fit.chosen, columns)
     model.shift = _least_percent_error(unseen)
-    model.spread = spread80(_with_later_errors(episodes, past, places, unseen, model, book, growths))
+    model.spread = _spread(unseen, rest)
     return model, book
 
 
@@ -174,11 +189,22 @@ def _grow_model(terms: _Terms, growths: Array) -> _Fit:
         trials = [_fitted(terms, [*best.chosen, group], growths, weights) for group in left]
         if not trials:
             return best
-        better = min(trials, key=lambda fit: fit.error)
-        if better.error > best.error * (1 - WORTH):
+        sure = [trial for trial in trials if _is_better(trial, best)]
+        if not sure:
             return best
-        best = better
+        best = min(sure, key=lambda fit: fit.error)
         weights = _weights(best.unseen)
+
+
+def _is_better(trial: _Fit, best: _Fit) -> bool:
+    """Whether a further group lowers the error on unseen episodes by more than chance would.
+
+    Neighbours share the level they are judged against and err alike, so a drift beside it needs better evidence.
+    """
+    gains = np.minimum(np.abs(best.unseen), 1.0) - np.minimum(np.abs(trial.unseen), 1.0)
+    sure = SURE_OF_DRIFT if {"drift", "level"} <= set(trial.chosen) else SURE + 8 / len(gains)
+    doubt = sure * float(np.std(gains)) / np.sqrt(len(gains))
+    return float(np.mean(gains)) >= max(doubt, best.error * WORTH)
 
 
 def _fitted(terms: _Terms, chosen: list[str], growths: Array, weights: Array) -> _Fit:
@@ -204,11 +230,12 @@ def _fitted(terms: _Terms, chosen: list[str], growths: Array, weights: Array) ->
 
 
 def _weights(residuals: Array) -> Array:
-    """Hold wild episodes down: full weight up to twice the usual error, less and less beyond."""
+    """Hold wild episodes down: full weight near the usual, none far away (Tukey's biweight)."""
     scale = 1.4826 * float(np.median(np.abs(residuals)))
     if scale <= 1e-12:
         return np.ones_like(residuals)
-    return np.minimum(1.0, _CUT * scale / np.maximum(np.abs(residuals), 1e-12))
+    pull = (1 - np.minimum(np.abs(residuals) / (_CUT * scale), 1.0) ** 2) ** 2
+    return np.maximum(pull, 1e-3)
 
 
 def _left_out_centres(growths: Array) -> Array:
@@ -222,41 +249,36 @@ def _left_out_centres(growths: Array) -> Array:
 
 
 def _least_percent_error(unseen: Array) -> float:
-    """The correction that makes the mean absolute percentage error least: a weighted median of the errors.
+    """The correction that makes the mean absolute percentage error least: minus the variance, for normal log errors.
 
-    |exp(s - e) - 1| = exp(-e) |exp(s) - exp(e)|, so errors that were too low weigh less than those too high.
+    A forecast too high by half errs by 50 %, one too low by half by 33 % of the truth: low is cheaper.
     """
-    if len(unseen) < 5:
-        return 0.0
-    held = np.clip(unseen, -1.5, 1.5)
-    return weighted_median(held.tolist(), np.exp(-held).tolist())
+    scale = 1.4826 * float(np.median(np.abs(unseen)))
+    return -min(scale * scale, 0.2)
 
 
-def _with_later_errors(
-    episodes: Sequence[Counted],
-    past: Sequence[Counted],
-    places: Sequence[int],
-    unseen: Array,
-    model: GrowthModel,
-    book: TermBook,
-    growths: Array,
-) -> list[float]:
-    """Errors on left-out episodes, and those that the first half's middle makes on the second.
+def _spread(unseen: Array, rest: Array) -> tuple[float, float] | None:
+    """The bounds of four in five errors; wider towards where growth is seen to drift.
 
-    The second kind knows what the first does not: that later episodes drift away from earlier ones.
+    `rest` is the growth that the terms do not explain, oldest first. When its later half stands off its earlier half by
+    more than chance, later episodes will stand off as far again and more.
     """
-    errors = unseen.tolist()
-    half = len(growths) // 2
-    if half < 5:
-        return errors
-    terms = book.terms(episodes, [past[:place] for place in places]).of(model.terms)
-    explained = terms @ model.slopes if model.terms else np.zeros(len(growths))
-    rest = growths - explained
-    later = rest[half:] - robust_centre(rest[:half].tolist())
-    widened = quantile(later.tolist(), 0.9) - quantile(later.tolist(), 0.1)
-    usual = quantile(errors, 0.9) - quantile(errors, 0.1)
-    drifts = abs(robust_centre(later.tolist())) > 0.5 * usual or widened > 1.5 * usual
-    return errors + later.tolist() if drifts else errors
+    spread = spread80(unseen.tolist())
+    half = len(rest) // 2
+    if spread is None or half < 5:
+        return spread
+    drift = robust_centre(rest[half:].tolist()) - robust_centre(rest[:half].tolist())
+    scale = 1.4826 * float(np.median(np.abs(unseen)))
+    if abs(drift) < 1.7 * scale * (2 / half) ** 0.5:
+        return spread
+    return spread[0] + min(0.0, 2 * drift), spread[1] + max(0.0, 2 * drift)
+
+
+def _earlier(past: Sequence[Counted], place: int) -> Sequence[Counted]:
+    """The episodes that tell the level around one: those before it, and for the first ones also those after."""
+    if place >= NEIGHBOURS:
+        return past[:place]
+    return [one for index, one in enumerate(past[: NEIGHBOURS + 1]) if index != place]
 
 
 def _step(episode: Counted, step: tuple[int, int]) -> float | None:
