@@ -4,11 +4,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
@@ -25,6 +28,16 @@ IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The booking's ETag as last read; 412 when it changed since."
 )
 LARGEST = 10**15
+
+
+class PdfRenderer(BaseRenderer):
+    """Lets a caller ask for application/pdf; the view answers with the bytes itself."""
+
+    media_type = "application/pdf"
+    format = "pdf"
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return JSONRenderer().render(data)
 
 
 class BookingSerializer(serializers.ModelSerializer):
@@ -175,6 +188,22 @@ class BookingViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
                 if_revision=_wanted_revision(request),
             )
         return self._answer(booking)
+
+    @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY})
+    @action(detail=True, methods=["get"], url_path="export/pdf", renderer_classes=[PdfRenderer, JSONRenderer])
+    def export_pdf(self, request: Request, io_id: str) -> HttpResponse:
+        """The insertion order of this booking as a PDF. 503 with the remedy where PDFs cannot be made."""
+        booking = self.get_object()
+        try:
+            printed = services.export_pdf(booking=booking, by=request.user, at=self.now)
+        except DomainError as refusal:
+            if refusal.code == "pdf_unavailable":
+                refusal.details["print_view"] = reverse("bookings:order-print", args=[booking.order_id])
+            raise
+        response = HttpResponse(printed.content, content_type="application/pdf")
+        response["Content-Disposition"] = f'attachment; filename="{printed.file_name}"'
+        response["ETag"] = f'"{printed.digest}"'
+        return response
 
     def _answer(self, booking: IOBooking, *, status: int = 200) -> Response:
         response = Response(self.get_serializer(booking).data, status=status)

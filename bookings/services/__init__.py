@@ -2,17 +2,20 @@
 
 from bookings.services.ad_units import add_ad_unit
 from bookings.services.bookings import Upserted, change_booking, schedule_booking, upsert_booking
+from bookings.services.exports import Printed, export_pdf
 from bookings.services.moves import cancellation_preview, move_booking
 from bookings.services.orders import draft_order, number_order, order_zone_name
 from bookings.services.slots import block_slot, unblock_slot
 
 __all__ = [
+    "Printed",
     "Upserted",
     "add_ad_unit",
     "block_slot",
     "cancellation_preview",
     "change_booking",
     "draft_order",
+    "export_pdf",
     "move_booking",
     "number_order",
     "order_zone_name",
