@@ -6,3 +6,6 @@ class BookingsConfig(AppConfig):
     name = "bookings"
     label = "bookings"
     verbose_name = _("Bookings")
+
+    def ready(self) -> None:
+        from bookings import automation, subscribers  # noqa: F401

@@ -53,14 +53,17 @@ def require() -> Any:
     )
 
 
-def order_html(document: OrderDocument, standing: Standing, *, stylesheet: str = STYLESHEET) -> str:
-    """Return the order as a page of HTML: what becomes the PDF, and the print view with a stylesheet's web address."""
+def order_html(
+    document: OrderDocument, standing: Standing, *, stylesheet: str = STYLESHEET, brand_sheet: str = ""
+) -> str:
+    """Return the order as a page of HTML: what becomes the PDF; with web addresses of the sheets, the print view."""
     if len(document.lines) > MOST_LINES:
         message = _("An order is printed with %(most)s lines at most; this one has %(lines)s. Split it.")
         raise DomainError("order_too_long", message % {"most": MOST_LINES, "lines": len(document.lines)})
     context = paper_context(document, standing)
     for_paper = stylesheet == STYLESHEET
-    context |= {"stylesheet": stylesheet, "for_paper": for_paper, "logo": LOGO if standing.logo_png else ""}
+    context |= {"stylesheet": stylesheet, "brand_sheet": brand_sheet, "for_paper": for_paper}
+    context |= {"logo": LOGO if standing.logo_png else ""}
     return render_to_string("bookings/insertion_order.html", context)
 
 

@@ -53,8 +53,8 @@ def _standard(agreed: Agreed, has_agency: bool) -> list[Clause]:
             _(
                 "We warn you as soon as a line looks likely to miss, at the latest 14 days before its measuring "
                 "closes. What is missing beyond the tolerance, or ran wrong (absent, cut, in the wrong place, "
-                "with the wrong code), is made good by free reads on dates you agree to. Without agreement within 30 days of the "
-                "flight's end we credit the missing part at the line's own rate."
+                "with the wrong code), is made good by free reads on dates you agree to. Without agreement "
+                "within 30 days of the flight's end we credit the missing part at the line's own rate."
             ),
         ),
         Clause(

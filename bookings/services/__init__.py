@@ -1,6 +1,6 @@
 """Every write about inventory, bookings and their paper: one file for each noun."""
 
-from bookings.services.ad_units import add_ad_unit
+from bookings.services.ad_units import add_ad_unit, change_ad_unit
 from bookings.services.bookings import Upserted, change_booking, schedule_booking, upsert_booking
 from bookings.services.exports import Printed, export_pdf
 from bookings.services.moves import cancellation_preview, move_booking
@@ -13,6 +13,7 @@ __all__ = [
     "add_ad_unit",
     "block_slot",
     "cancellation_preview",
+    "change_ad_unit",
     "change_booking",
     "draft_order",
     "export_pdf",

@@ -37,14 +37,7 @@ def add_ad_unit(
     if ad_unit_id is not None:
         unit.ad_unit_id = ad_unit_id
     check_ad_unit(unit)
-    try:
-        with transaction.atomic():
-            unit.save(force_insert=True)
-    except IntegrityError as problem:
-        if sqlstate_of(problem) != UNIQUE_VIOLATION:
-            raise
-        message = _("%(podcast)s already has an ad unit called “%(name)s”. Choose another name.")
-        raise Conflict("ad_unit_name_taken", message % {"podcast": podcast, "name": unit.name}) from None
+    _save(unit, force_insert=True)
     emit(
         "ad_unit.added",
         subject=unit,
@@ -52,6 +45,38 @@ def add_ad_unit(
         at=at,
         data={"ad_unit_id": str(unit.pk), "podcast_id": str(podcast.pk), "name": unit.name},
     )
+    return unit
+
+
+# What hangs on bookings (show, delivery, sharing) is fixed; the rest may change.
+CHANGEABLE = frozenset(
+    (
+        *("name", "position", "index", "duration_seconds", "read_type", "impressions_per_day", "rate_cpm_cents"),
+        *("lead_days", "min_flight_days", "max_flight_days", "is_active"),
+    )
+)
+
+
+@transaction.atomic
+def change_ad_unit(*, ad_unit: AdUnit, by: HasActor | Actor, at: datetime, **changes: Any) -> AdUnit:
+    """Change what an ad unit says about itself. The same values again change and emit nothing.
+
+    Emits ad_unit.changed with the names of the fields. Raises DomainError("ad_unit_invalid"),
+    Conflict("ad_unit_name_taken").
+    """
+    unknown = set(changes) - CHANGEABLE
+    if unknown:
+        raise TypeError(f"not to be changed on an ad unit: {', '.join(sorted(unknown))}")
+    unit = AdUnit.objects.select_for_update(of=("self",)).select_related("podcast").get(pk=ad_unit.pk)
+    changed = sorted(name for name, value in changes.items() if getattr(unit, name) != value)
+    if not changed:
+        return unit
+    for name in changed:
+        setattr(unit, name, changes[name])
+    check_ad_unit(unit)
+    _save(unit, update_fields=changed)
+    data = {"ad_unit_id": str(unit.pk), "podcast_id": str(unit.podcast_id), "fields": changed}
+    emit("ad_unit.changed", subject=unit, by=by, at=at, data=data)
     return unit
 
 
@@ -70,3 +95,15 @@ def check_ad_unit(unit: AdUnit) -> None:
     if unit.min_flight_days and unit.max_flight_days and unit.min_flight_days > unit.max_flight_days:
         message = _("The shortest flight is longer than the longest.")
         raise DomainError("ad_unit_invalid", message, field="min_flight_days")
+
+
+def _save(unit: AdUnit, **how: Any) -> None:
+    try:
+        with transaction.atomic():
+            unit.save(**how)
+    except IntegrityError as problem:
+        if sqlstate_of(problem) != UNIQUE_VIOLATION:
+            raise
+        message = _("%(podcast)s already has an ad unit called “%(name)s”. Choose another name.")
+        words = {"podcast": unit.podcast, "name": unit.name}
+        raise Conflict("ad_unit_name_taken", message % words, field="name") from None

@@ -1,0 +1,52 @@
+"""Ad units at the sales desk."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from bookings.admin.base import ServiceAdmin, ServiceForm
+from bookings.models import AdUnit
+from bookings.services import add_ad_unit, change_ad_unit
+
+FIELDS = (
+    *("podcast", "name", "position", "index", "duration_seconds", "read_type", "delivery", "is_shared"),
+    *("impressions_per_day", "rate_cpm_cents", "lead_days", "min_flight_days", "max_flight_days", "is_active"),
+)
+
+
+class AdUnitForm(ServiceForm):
+    class Meta:
+        model = AdUnit
+        fields = FIELDS
+
+    def act(self) -> AdUnit:
+        values = dict(self.cleaned_data)
+        if self.instance._state.adding:
+            return add_ad_unit(by=self.user, at=self.now, **values)
+        values.pop("podcast", None)
+        return change_ad_unit(ad_unit=self.instance, by=self.user, at=self.now, **values)
+
+
+@admin.register(AdUnit)
+class AdUnitAdmin(ServiceAdmin):
+    form = AdUnitForm
+    list_display = ("name", "podcast", "position", "duration_seconds", "read_type", "delivery", "rate", "is_active")
+    list_select_related = ("podcast",)
+    list_filter = ("position", "delivery", "is_active")
+    search_fields = ("name", "podcast__title")
+    ordering = ("podcast__title", "position", "index")
+    raw_id_fields = ("podcast",)
+    fieldsets = (
+        (None, {"fields": ("podcast", "name", "position", "index", "duration_seconds", "read_type")}),
+        (_("Delivery"), {"fields": ("delivery", "is_shared", "impressions_per_day")}),
+        (_("Terms"), {"fields": ("rate_cpm_cents", "lead_days", "min_flight_days", "max_flight_days", "is_active")}),
+    )
+
+    def get_readonly_fields(self, request: Any, obj: AdUnit | None = None) -> tuple[str, ...]:
+        # What was sold hangs on these; another show or way of delivery is another ad unit.
+        return ("podcast", "delivery", "is_shared") if obj else ()
+
+    @admin.display(description=_("rate card CPM"), ordering="rate_cpm_cents")
+    def rate(self, unit: AdUnit) -> str:
+        return f"{unit.rate_cpm_cents / 100:,.2f}" if unit.rate_cpm_cents is not None else "–"

@@ -1,0 +1,26 @@
+"""Named jobs of bookings. Both are upkeep: they run also where bookings are switched off, for lines that stand."""
+
+from datetime import datetime
+
+from bookings.services.upkeep import end_holds, move_due_bookings
+from tracker.automation.registry import JobResult, job
+
+
+@job("move-bookings")
+def move_bookings(*, at: datetime) -> JobResult:
+    """Start bookings whose flight has begun, and complete those whose measuring has closed."""
+    done = move_due_bookings(at=at)
+    return JobResult(
+        summary=f"{done.started} started, {done.completed} completed, {len(done.refused)} refused",
+        counts={"started": done.started, "completed": done.completed, "refused": done.refused},
+    )
+
+
+@job("expire-holds")
+def expire_holds(*, at: datetime) -> JobResult:
+    """End holds whose time is over, and tell the owners of those that end within a day."""
+    done = end_holds(at=at)
+    return JobResult(
+        summary=f"{done.expired} expired, {done.warned} owners told",
+        counts={"expired": done.expired, "warned": done.warned},
+    )
