@@ -5,15 +5,19 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminDateWidget,
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from bookings.admin.base import ServiceAdmin, ServiceForm
 from bookings.models import IOBooking
@@ -51,6 +55,13 @@ class BookingForm(ServiceForm):
     cpm = forms.DecimalField(
         label=_("CPM"), min_value=0, max_digits=10, decimal_places=2, widget=UnfoldAdminDecimalFieldWidget
     )
+    # The service judges addresses: a host without https:// is welcome, a foreign scheme is not.
+    vanity_url = forms.CharField(
+        label=_("vanity link"), required=False, max_length=500, widget=UnfoldAdminTextInputWidget
+    )
+    landing_url = forms.CharField(
+        label=_("landing page"), required=False, max_length=500, widget=UnfoldAdminTextInputWidget
+    )
     opens_as = forms.ChoiceField(
         label=_("book as"),
         choices=[(Status.SCHEDULED, _("scheduled")), (Status.HELD, _("hold")), (Status.DRAFT, _("draft"))],
@@ -70,7 +81,7 @@ class BookingForm(ServiceForm):
         model = IOBooking
         fields = (
             *("campaign", "ad_unit", "episode", "booked_impressions"),
-            *("promo_code", "vanity_url", "landing_url", "external_ref"),
+            *("promo_code", "external_ref"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -168,10 +179,6 @@ class BookingAdmin(ServiceAdmin):
         extra["timeline"] = timeline_of(object_id)
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
 
-    def get_urls(self) -> list[Any]:
-        own = path("<uuid:io_id>/move", self.admin_site.admin_view(self.move_view), name="bookings_iobooking_move")
-        return [own, *super().get_urls()]
-
     # --- what a list shows ---
     @display(description=_("line"), ordering="ad_unit__podcast__title")
     def line(self, booking: IOBooking) -> str:
@@ -206,7 +213,12 @@ class BookingAdmin(ServiceAdmin):
 
     @action(description=_("Move"), icon="swap_horiz", permissions=["change"])
     def move(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return HttpResponseRedirect(reverse("admin:bookings_iobooking_move", args=[object_id]))
+        booking = self.get_object(request, object_id)
+        if booking is None:
+            raise Http404
+        if request.method == "POST":
+            return self._moved(request, booking)
+        return self._move_form(request, booking)
 
     @action(description=_("Order as PDF"), icon="picture_as_pdf", permissions=["export"])
     def print_order(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -222,36 +234,26 @@ class BookingAdmin(ServiceAdmin):
         response["Content-Disposition"] = f'attachment; filename="{printed.file_name}"'
         return response
 
-    def move_view(self, request: HttpRequest, io_id: Any) -> HttpResponse:
-        booking = self.get_object(request, str(io_id))
-        if booking is None:
-            raise Http404
-        if not self.has_change_permission(request, booking):
-            raise PermissionDenied
-        there = reverse("admin:bookings_iobooking_change", args=[io_id])
-        now = timezone.now()
-        if request.method == "POST":
-            try:
-                moved = move_booking(
-                    booking=booking,
-                    to=request.POST.get("to", ""),
-                    reason=request.POST.get("reason", ""),
-                    by=request.user,
-                    at=now,
-                )
-            except DomainError as refusal:
-                messages.error(request, refusal.message)
-                return HttpResponseRedirect(request.path)
-            messages.success(request, _("The booking is %(status)s now.") % {"status": moved.get_status_display()})
-            return HttpResponseRedirect(there)
+    def _moved(self, request: HttpRequest, booking: IOBooking) -> HttpResponse:
+        wanted = {"to": request.POST.get("to", ""), "reason": request.POST.get("reason", "")}
+        try:
+            moved = move_booking(booking=booking, by=request.user, at=timezone.now(), **wanted)
+        except DomainError as refusal:
+            messages.error(request, refusal.message)
+            return HttpResponseRedirect(request.path)
+        messages.success(request, _("The booking is %(status)s now.") % {"status": moved.get_status_display()})
+        return HttpResponseRedirect(reverse("admin:bookings_iobooking_change", args=[booking.pk]))
+
+    def _move_form(self, request: HttpRequest, booking: IOBooking) -> HttpResponse:
         labels = dict(Status.choices)
-        left = cancellation_preview(booking, at=now) if "cancelled" in booking.allowed_moves else None
+        can_cancel = Status.CANCELLED in booking.allowed_moves
+        left = cancellation_preview(booking, at=timezone.now()) if can_cancel else None
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
             "title": _("Move booking"),
             "booking": booking,
-            "back": there,
+            "back": reverse("admin:bookings_iobooking_change", args=[booking.pk]),
             "moves": [(code, labels[code]) for code in booking.allowed_moves],
             "cancellation": left,
             "charge": f"{left.charge_cents / 100:,.2f}" if left else "",
