@@ -7,6 +7,7 @@ decides what is wrong with it and says so. What is taken here is exactly what th
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -61,6 +62,7 @@ def _hash(words: list[np.ndarray]) -> np.ndarray:
     return mixed
 
 
+@lru_cache(maxsize=4)
 def day_words(*, first: date, last: date) -> Words:
     """Return the dictionary of all days from first to last as YYYY-MM-DD, coded by their number since 2000-01-01."""
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
