@@ -84,17 +84,3 @@ class Domain(DomainMixin):
 
     def __str__(self) -> str:
         return self.domain
-
-
-class SchemaScript(models.Model):
-    """What the migrations of this code say to the database when they make a tenant's empty schema, in order."""
-
-    digest = models.CharField(max_length=64, primary_key=True)
-    statements = models.JSONField()
-    made_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        db_table = "tenant_schema_scripts"
-
-    def __str__(self) -> str:
-        return self.digest

@@ -13,7 +13,6 @@ from tracker.accounts.models import Role, User
 from tracker.accounts.roles import ensure_roles
 from tracker.accounts.services import create_user
 from tracker.lib.errors import Conflict, DomainError
-from tracker.tenants import script
 from tracker.tenants.models import RESERVED_SLUGS, SLUG, Domain, Tenant
 from tracker.tenants.routing import is_migrated, tenant_app_labels
 
@@ -108,11 +107,8 @@ def provision(*, tenant: Tenant, admin_email: str = "", admin_password: str | No
 
 
 def migrate_tenant(schema: str) -> None:
-    """Bring one tenant's schema to the migrations of this code; an empty one by the script of an earlier tenant."""
-    if script.replay(schema):
-        return
-    with script.recording(schema):
-        call_command("migrate_schemas", schema_name=schema, tenant=True, interactive=False, verbosity=0)
+    """Bring one tenant's schema to the migrations of this code."""
+    call_command("migrate_schemas", schema_name=schema, tenant=True, interactive=False, verbosity=0)
 
 
 def set_tenant_status(*, tenant: Tenant, to: Tenant.Status, note: str = "") -> Tenant:
