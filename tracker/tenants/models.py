@@ -74,6 +74,20 @@ class Tenant(Stateful, TenantMixin):
         return f"{settings.SITE_SCHEME}://{self.host}{port}"
 
 
+class Blueprint(models.Model):
+    """The statements that gave the last new tenant its tables, for the migrations with this digest."""
+
+    fingerprint = models.CharField(max_length=64, primary_key=True)
+    statements = models.JSONField()
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "schema_blueprints"
+
+    def __str__(self) -> str:
+        return self.fingerprint[:12]
+
+
 class Domain(DomainMixin):
     """A host name that leads to a tenant."""
 

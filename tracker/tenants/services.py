@@ -13,6 +13,7 @@ from tracker.accounts.models import Role, User
 from tracker.accounts.roles import ensure_roles
 from tracker.accounts.services import create_user
 from tracker.lib.errors import Conflict, DomainError
+from tracker.tenants.blueprints import recorded, replay
 from tracker.tenants.models import RESERVED_SLUGS, SLUG, Domain, Tenant
 from tracker.tenants.routing import is_migrated, tenant_app_labels
 
@@ -92,7 +93,7 @@ def provision(*, tenant: Tenant, admin_email: str = "", admin_password: str | No
             _set_status(tenant, Tenant.Status.PROVISIONING)
         try:
             _make_schema(tenant.schema_name)
-            migrate_tenant(tenant.schema_name)
+            _fill_schema(tenant.schema_name)
             _check_complete(tenant.schema_name)
             with schema_context(tenant.schema_name), transaction.atomic():
                 ensure_roles()
@@ -143,6 +144,12 @@ def _check_slug(slug: str, *, is_platform: bool) -> None:
 def _make_schema(schema: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {connection.ops.quote_name(schema)}")
+
+
+def _fill_schema(schema: str) -> None:
+    if not replay(schema):
+        with recorded(schema):
+            migrate_tenant(schema)
 
 
 def _check_complete(schema: str) -> None:
