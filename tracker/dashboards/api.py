@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from tracker.api.views import TrackerView
 from tracker.dashboards.creator.page import CREATOR
+from tracker.dashboards.ops.page import OPS
 from tracker.dashboards.pages import CARDS, Dashboard, cards_on
 from tracker.flags.services import switched_on
 from tracker.lib import words
@@ -56,6 +57,21 @@ class CreatorDashboardView(DashboardView):
         return self.answer(request)
 
 
+class OpsDashboardView(DashboardView):
+    dashboard = OPS
+    permission = OPS.permission
+
+    @extend_schema(
+        operation_id="dashboard_ops",
+        parameters=[OpenApiParameter("period", str, enum=["month", "quarter", "year"], description="Each to date.")],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request) -> Response:
+        """Pipeline forecast, deals won and lost, and whether data and jobs arrive."""
+        return self.answer(request)
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("dashboard/creator", CreatorDashboardView.as_view(), name="dashboard-creator"),
+    path("dashboard/ops", OpsDashboardView.as_view(), name="dashboard-ops"),
 ]

@@ -7,22 +7,29 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from tracker.flags.services import is_on
+from tracker.flags.services import switched_on
 
-STAFF = ("administrator", "sales_manager", "salesperson", "ops")
-SALES = ("administrator", "sales_manager", "salesperson")
+CARDS = "ENABLE_NEW_DASHBOARD_CARDS"
+PIPELINE = "ENABLE_DEAL_PIPELINE"
+BOOKINGS = "ENABLE_IO_BOOKINGS"
+MATCHES = "ENABLE_MATCHMAKING"
+UPLOAD = "ENABLE_ETL_CSV_UPLOAD"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One page: its words, icon and URL name, the roles that see it, and the flag without which it is not there."""
+    """One page: its words, icon and URL names, of which the first that exists is taken.
+
+    permission: what the role must grant; flag: the feature without which it is not there; bound: only for people bound
+    to that kind of object, "-" for people who are bound to none; key: the letter that follows "g" on the keyboard.
+    """
 
     label: Any
     icon: str
-    url_name: str
-    roles: tuple[str, ...]
+    url_names: tuple[str, ...]
+    permission: str = ""
     flag: str = ""
-    # The letter that follows "g" on the keyboard.
+    bound: str = ""
     key: str = ""
 
 
@@ -41,18 +48,72 @@ class Group:
     links: list[Link]
 
 
-CARDS = "ENABLE_NEW_DASHBOARD_CARDS"
 GROUPS: list[tuple[Any, list[Entry]]] = [
     (
         "",
         [
-            Entry(_("Overview"), "home", "dashboards:ops", STAFF, CARDS, "o"),
-            Entry(_("Overview"), "home", "dashboards:creator", ("creator",), CARDS, "o"),
-            Entry(_("Overview"), "home", "dashboards:advertiser", ("advertiser",), CARDS, "o"),
+            Entry(_("Overview"), "home", ("dashboards:ops",), "dashboards.view_ops", CARDS, "-", "o"),
+            Entry(_("Overview"), "home", ("dashboards:creator",), "dashboards.view_creator", CARDS, "podcast", "o"),
+            Entry(
+                _("Overview"), "home", ("dashboards:advertiser",), "dashboards.view_advertiser", CARDS, "sponsor", "o"
+            ),
+            Entry(
+                _("Deals"),
+                "board",
+                ("deals:board", "admin:deals_campaign_changelist"),
+                "deals.view_campaign",
+                PIPELINE,
+                "-",
+                "d",
+            ),
+            Entry(_("Sponsors"), "users", ("admin:deals_sponsor_changelist",), "deals.view_sponsor", "", "-"),
+            Entry(_("Shows"), "mic", ("admin:metrics_podcast_changelist",), "metrics.view_podcast", "", "-"),
+            Entry(
+                _("Inventory"),
+                "calendar",
+                ("bookings:calendar", "bookings:inventory"),
+                "bookings.view_adunit",
+                BOOKINGS,
+            ),
+            Entry(
+                _("Bookings"),
+                "file",
+                ("bookings:bookings", "bookings:booking-list", "admin:bookings_iobooking_changelist"),
+                "bookings.view_iobooking",
+                BOOKINGS,
+                "-",
+                "b",
+            ),
+            Entry(
+                _("Makegoods"),
+                "again",
+                ("bookings:makegoods", "admin:bookings_makegood_changelist"),
+                "bookings.view_makegood",
+                BOOKINGS,
+                "-",
+            ),
+            Entry(
+                _("Matches"),
+                "target",
+                ("matchmaking:matches", "admin:matchmaking_match_changelist"),
+                "matchmaking.view_match",
+                MATCHES,
+                "-",
+                "m",
+            ),
         ],
     ),
-    (_("Data"), [Entry(_("Imports"), "upload", "etl:imports", STAFF, "ENABLE_ETL_CSV_UPLOAD", "u")]),
-    (_("House"), [Entry(_("Sales desk"), "sliders", "admin:index", STAFF, "", "a")]),
+    (
+        _("Views"),
+        [
+            Entry(
+                _("Pacing and earnings"), "chart", ("dashboards:creator",), "dashboards.view_creator", CARDS, "-", "p"
+            ),
+            Entry(_("Advertisers"), "bars", ("dashboards:advertiser",), "dashboards.view_advertiser", CARDS, "-", "a"),
+        ],
+    ),
+    (_("Data"), [Entry(_("Imports"), "upload", ("etl:imports",), "etl.view_import", UPLOAD, "", "i")]),
+    (_("House"), [Entry(_("Sales desk"), "sliders", ("admin:index",), "deals.view_campaign", "", "-", "s")]),
 ]
 
 
@@ -61,29 +122,30 @@ def groups_for(request: HttpRequest) -> list[Group]:
     user = request.user
     if not user.is_authenticated:
         return []
-    flags: dict[str, bool] = {}
-    shown = []
+    features = switched_on()
+    groups = []
     for title, entries in GROUPS:
         links = [
             link
             for entry in entries
-            if user.role_id in entry.roles and _is_on(entry.flag, flags) and (link := _link(entry, request.path))
+            if _is_for(user, entry, features) and (link := _link(entry, request.path)) is not None
         ]
         if links:
-            shown.append(Group(title, links))
-    return shown
+            groups.append(Group(title, links))
+    return groups
 
 
-def _is_on(flag: str, seen: dict[str, bool]) -> bool:
-    if flag and flag not in seen:
-        seen[flag] = is_on(flag)
-    return not flag or seen[flag]
+def _is_for(user: Any, entry: Entry, features: frozenset[str]) -> bool:
+    is_bound_right = not entry.bound or entry.bound == (user.role.bound_to or "-")
+    return is_bound_right and (not entry.flag or entry.flag in features) and user.has_perm(entry.permission)
 
 
 def _link(entry: Entry, here: str) -> Link | None:
-    try:
-        url = reverse(entry.url_name)
-    except NoReverseMatch:
-        return None
-    is_current = here == url or (entry.url_name != "admin:index" and here.startswith(f"{url.rstrip('/')}/"))
-    return Link(entry.label, entry.icon, url, entry.key, is_current)
+    for name in entry.url_names:
+        try:
+            url = reverse(name)
+        except NoReverseMatch:
+            continue
+        is_current = here == url or (name != "admin:index" and here.startswith(f"{url.rstrip('/')}/"))
+        return Link(entry.label, entry.icon, url, entry.key, is_current)
+    return None

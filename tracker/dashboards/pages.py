@@ -30,6 +30,7 @@ class Dashboard:
     """name: as in addresses; permission: what a role must grant; scope_of: whose numbers, from the address.
 
     summary turns the loaded cards into what stands above them: the sentence, the key figures, the as-of line.
+    more adds what only this dashboard's page needs.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Dashboard:
     scope_of: Callable[..., Scope]
     summary: Callable[[Scope, Mapping[str, Loaded]], Any]
     template: str
+    more: Callable[[HttpRequest], dict[str, Any]] | None = None
 
 
 def cards_on(dashboard: Dashboard, features: frozenset[str]) -> list[Card]:
@@ -84,6 +86,7 @@ def _page(request: HttpRequest, dashboard: Dashboard) -> HttpResponse:
         "cards": loaded,
         "alone": alone,
         "summary": dashboard.summary(scope, found),
+        **(dashboard.more(request) if dashboard.more and not alone else {}),
     }
     return render(request, dashboard.template, context)
 

@@ -52,6 +52,13 @@ class Scope:
     all_sponsors: list[Sponsor] = field(default_factory=list)
     bound: bool = False
     only_card: str = ""
+    period_name: str = ""
+    earlier: Period | None = None
+
+    @property
+    def before(self) -> Period:
+        """The period to compare with: the calendar's own, else as many days just before."""
+        return self.earlier or self.period.before
 
     @property
     def podcast_ids(self) -> list[uuid.UUID]:
@@ -69,6 +76,14 @@ class Scope:
     def today(self) -> date:
         """The house's own calendar day."""
         return self.at.astimezone(words.house_zone()).date()
+
+    @property
+    def currency(self) -> str:
+        return words.house_currency()
+
+    @property
+    def period_label(self) -> str:
+        return {"month": _("month"), "quarter": _("quarter"), "year": _("year")}.get(self.period_name, "")
 
     @property
     def zone_name(self) -> str:

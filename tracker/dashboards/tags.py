@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
 
 register = template.Library()
 
@@ -26,13 +27,43 @@ def card_tools(context: template.Context) -> dict[str, Any]:
 @register.simple_tag(takes_context=True)
 def booking_url(context: template.Context, booking: Any) -> str:
     """Where a booking opens for this person: its page, or the admin for staff; "" where neither is open to them."""
-    for name, is_open in (("bookings:booking-detail", True), ("admin:bookings_iobooking_change", _is_staff(context))):
-        if is_open:
-            try:
-                return reverse(name, args=[booking.pk])
-            except NoReverseMatch:
-                continue
-    return ""
+    if page := _reverse("bookings:booking-detail", booking.pk):
+        return page
+    return _reverse("admin:bookings_iobooking_change", booking.pk) if _is_staff(context) else ""
+
+
+@register.simple_tag(takes_context=True)
+def deal_url(context: template.Context, deal: Any) -> str:
+    """Where a deal opens for this person; "" where it is not open to them."""
+    return _reverse("admin:deals_campaign_change", deal.pk) if _is_staff(context) else ""
+
+
+@register.simple_tag(takes_context=True)
+def deals_url(context: template.Context) -> str:
+    """Where the deals stand: the board, or the list of the admin; "" where they are not open to this person."""
+    if not _is_staff(context):
+        return ""
+    return _reverse("deals:board") or _reverse("admin:deals_campaign_changelist")
+
+
+def _reverse(name: str, *args: Any) -> str:
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
+
+
+@register.filter
+def source_name(source: str) -> Any:
+    """upload -> by hand; where data comes from, in the words of people."""
+    return {"upload": _("upload"), "google_sheets": _("Google Sheets"), "api": _("API")}.get(source, source)
+
+
+@register.filter
+def kind_name(kind: str) -> Any:
+    """metrics -> Metrics files."""
+    names = {"metrics": _("Metrics files"), "bookings": _("Bookings files"), "io_bookings": _("Bookings files")}
+    return names.get(kind, kind or _("Files"))
 
 
 def _is_staff(context: template.Context) -> bool:
