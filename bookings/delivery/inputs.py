@@ -123,6 +123,26 @@ def gather(bookings: Iterable[IOBooking], *, at: datetime) -> Inputs:
     return inputs
 
 
+def past_episodes(shows: Iterable[UUID], *, source: str, window: int, at: datetime) -> Inputs:
+    """Read the last closed episodes of some shows, for what they say of the next one. Two statements."""
+    inputs = Inputs(at=at, flights=[])
+    closed = Episode.objects.filter(
+        podcast__in=list(shows),
+        drops_at__gte=at - timedelta(days=CURVE_DAYS),
+        drops_at__lt=at - timedelta(days=window),
+    )
+    wanted: dict[tuple[UUID, str], tuple[date, int]] = {}
+    by_show: dict[UUID, list[Episode]] = defaultdict(list)
+    for episode in closed.order_by("-drops_at"):
+        first = drop_day(episode)
+        if first is not None and len(by_show[episode.podcast_id]) < HOUSE_EPISODES:
+            by_show[episode.podcast_id].insert(0, episode)
+            wanted[episode.pk, source] = (first, window)
+    inputs.episodes = dict(by_show)
+    inputs.episode_days = _read_episode_days(inputs, wanted)
+    return inputs
+
+
 def drop_day(episode: Episode) -> date | None:
     """The UTC day on which an episode came out or is to: ages count from it, since metric days are UTC days."""
     return None if episode.drops_at is None else episode.drops_at.astimezone(UTC).date()

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from bookings.curve import TenantHistory
 from bookings.delivery.inputs import RECENT_DAYS, EpisodeDays, Flight, Inputs, drop_day, zone_of
@@ -294,6 +295,10 @@ class Pacer:
     def _level(self, flight: Flight) -> Interval | None:
         measured = self.inputs.source_of.get(flight.booking.pk)
         return self._history(measured[0]).level(flight.podcast_id, flight.window) if measured else None
+
+    def level_of(self, show: UUID, source: str, window: int) -> Interval | None:
+        """What the next episode of a show will have at the end of its window."""
+        return self._history(source).level(show, window)
 
     def _curve_error(
         self, flight: Flight, measured: tuple[str, date] | None, spots: tuple[SpotPace, ...]

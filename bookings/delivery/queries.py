@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Max, Q, QuerySet, Sum
 
-from bookings.delivery.inputs import gather, zone_of
+from bookings.delivery.inputs import gather, past_episodes, zone_of
 from bookings.delivery.paces import BookingPace, Pacer, SpotPace
 from bookings.makegoods.value import value_of
 from bookings.models import IOBooking, Makegood
@@ -58,6 +58,17 @@ def pacing_of(
         if line.makegood_of_id and line.status in LIVE:
             repaired[line.makegood_of_id] += paces[line.pk].own_delivered or 0
     return [pacer.with_repairs(paces[pk], repaired.get(pk, 0)) for pk in wanted if pk in paces]
+
+
+def usual_episode_downloads(shows: Iterable[UUID], *, source: str, window: int, at: datetime) -> dict[UUID, int]:
+    """Return what each show's next episode will likely have at the end of its window; a show nobody knows is missing.
+
+    Two statements. Source: DOMAIN, measuring (forecast of the unpublished).
+    """
+    inputs = past_episodes(shows, source=source, window=window, at=at)
+    pacer = Pacer(inputs, Bands())
+    levels = {show: pacer.level_of(show, source, window) for show in inputs.episodes}
+    return {show: round(level.middle) for show, level in levels.items() if level is not None}
 
 
 def delivered_of(booking: IOBooking, *, at: datetime) -> int | None:

@@ -7,6 +7,7 @@ from django.db import models, transaction
 from bookings.delivery.queries import delivered_of
 from bookings.makegoods.value import value_of
 from bookings.models import IOBooking, Makegood, MakegoodEntry
+from bookings.services.moves import move_booking
 from metrics.models import Episode
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor, actor_of
@@ -14,6 +15,9 @@ from tracker.lib.errors import Conflict, DomainError
 
 # A case should be settled within this many days; the lists and reminders go by it.
 SETTLE_WITHIN_DAYS = 30
+
+# A line that stands in makegood is completed when its last case has ended.
+ENDED = ("fulfilled", "credited", "waived")
 
 Bucket = MakegoodEntry.Bucket
 Status = Makegood.Status
@@ -133,7 +137,6 @@ def adjust_owed(*, case: Makegood, owed_impressions: int, by: HasActor | Actor, 
     case = locked(case)
     if case.status != Status.OPENED:
         raise Conflict("case_not_open", f"This case is {case.status}; what it owes can be corrected only while opened.")
-    IOBooking.objects.select_for_update().get(pk=case.booking_id)
     owed = _owed_now(case.booking, owed_impressions, None, apart_from=case)
     settled = case.owed_impressions - case.unsettled_impressions
     if owed < settled:
@@ -225,6 +228,8 @@ def case_data(case: Makegood, **more: str | int) -> dict[str, str | int]:
 
 
 def locked(case: Makegood) -> Makegood:
+    """Lock a case, its line first: the same order for everybody, so that no two wait for each other."""
+    IOBooking.objects.select_for_update().get(pk=case.booking_id)
     return Makegood.objects.select_for_update(of=("self",)).select_related("booking").get(pk=case.pk)
 
 
@@ -235,6 +240,8 @@ def move_case(case: Makegood, to: str, by: HasActor | Actor, at: datetime, *, re
     case.status_reason = reason
     case.save()
     emit(f"makegood.{to}", subject=case, by=by, at=at, data=case_data(case, from_status=was, note=reason))
+    if to in ENDED:
+        _complete_line(case.booking, by, at)
     return case
 
 
@@ -262,6 +269,14 @@ def write_entry(
         note=note[:500],
         replacement=replacement,
     )
+
+
+def _complete_line(booking: IOBooking, by: HasActor | Actor, at: datetime) -> None:
+    booking = IOBooking.objects.get(pk=booking.pk)
+    if booking.status != IOBooking.Status.MAKEGOOD:
+        return
+    if not booking.makegoods.filter(status__in=Makegood.OPEN).exists():
+        move_booking(booking=booking, to=IOBooking.Status.COMPLETED, by=by, at=at, reason="makegood settled")
 
 
 def _standing_case(booking: IOBooking, reason: str, episode: Episode | None) -> Makegood | None:
