@@ -1,7 +1,8 @@
-"""Named jobs of bookings. Both are upkeep: they run also where bookings are switched off, for lines that stand."""
+"""Named jobs of bookings. All are upkeep: they run also where bookings are switched off, for lines that stand."""
 
 from datetime import datetime
 
+from bookings.delivery import upkeep as delivery
 from bookings.services.upkeep import end_holds, move_due_bookings
 from tracker.automation.registry import JobResult, job
 
@@ -24,3 +25,15 @@ def expire_holds(*, at: datetime) -> JobResult:
         summary=f"{done.expired} expired, {done.warned} owners told",
         counts={"expired": done.expired, "warned": done.warned},
     )
+
+
+@job("keep-delivery")
+def keep_delivery(*, at: datetime) -> JobResult:
+    """Keep what is known today of the delivery of every running line."""
+    return delivery.take_snapshots(at=at)
+
+
+@job("settle-makegoods")
+def settle_makegoods(*, at: datetime) -> JobResult:
+    """Warn of lines that will fall short, settle replacements that ran, remind of cases that are due."""
+    return delivery.settle_makegoods(at=at)

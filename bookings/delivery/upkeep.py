@@ -1,10 +1,11 @@
-"""The daily walk over running lines: keep what is known, close what is measured, open and settle cases."""
+"""The daily walk over lines: keep what is known of them, keep their cases true."""
 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from bookings.delivery.queries import BookingPace, pacing_of
 from bookings.makegoods.services import (
@@ -15,14 +16,15 @@ from bookings.makegoods.services import (
     withdraw_proposal,
 )
 from bookings.models import DeliverySnapshot, IOBooking, Makegood
-from bookings.services import move_booking
 from tracker.automation.registry import JobResult
 from tracker.events.services import emit
 from tracker.lib.actors import Actor
 from tracker.lib.errors import DomainError
 
-PACING_JOB = Actor(kind="job", id="close-deliveries", label="The pacing job")
+MAKEGOOD_JOB = Actor(kind="job", id="settle-makegoods", label="The pacing job")
 REMIND_DAYS = 3
+# A line that has not begun is looked at this long before, for a replacement that was cancelled.
+LOOK_AHEAD_DAYS = 365
 _CHUNK = 2_000
 
 Status = IOBooking.Status
@@ -52,19 +54,15 @@ def take_snapshots(*, at: datetime) -> JobResult:
     return JobResult(f"Paced {len(paces)} lines, {behind} of them behind.", {"lines": len(paces), **bands})
 
 
-def close_deliveries(*, at: datetime) -> JobResult:
-    """Close lines whose measuring has ended, open their cases, settle replacements, warn of what will fall short.
+def settle_makegoods(*, at: datetime) -> JobResult:
+    """Warn of what will fall short, follow restated counts, settle replacements that ran, remind of cases.
 
-    Each line is its own transaction: one that cannot be moved is counted and told, and holds up no other.
+    Closing lines is the clock's work (services/upkeep); this job keeps the cases true. Each line is its own
+    transaction: one that is refused is counted and told, and holds up no other.
     """
     done: Counter[str] = Counter()
-    lines = IOBooking.objects.filter(
-        status__in=[Status.ACTIVE, Status.MAKEGOOD, Status.COMPLETED], flight_start__lte=at
-    )
-    # A completed line matters only while it is a replacement whose case still waits for its count.
-    waiting = lines.exclude(status=Status.COMPLETED) | lines.filter(repairs__status=Makegood.Status.SCHEDULED)
     problems = []
-    for pace in pacing_of(waiting.distinct().only("pk"), at=at):
+    for pace in pacing_of(_lines_with_work(at), at=at):
         try:
             with transaction.atomic():
                 done.update(_walk(pace, at))
@@ -72,8 +70,23 @@ def close_deliveries(*, at: datetime) -> JobResult:
             problems.append(f"{pace.booking.pk}: {refusal.message}")
     done.update(reminded=remind_of_cases(at=at))
     words = ", ".join(f"{count} {what}" for what, count in sorted(done.items()) if count) or "nothing to do"
-    summary = f"Deliveries: {words}." + (f" {len(problems)} refused." if problems else "")
+    summary = f"Makegoods: {words}." + (f" {len(problems)} refused." if problems else "")
     return JobResult(summary, {**done, "refused": problems[:20]})
+
+
+def _lines_with_work(at: datetime) -> QuerySet[IOBooking]:
+    """Running lines, lines in makegood, replacements that a case waits for, ended lines that still carry a warning."""
+    case = Makegood.Status
+    return (
+        IOBooking.objects.filter(flight_start__lte=at + timedelta(days=LOOK_AHEAD_DAYS))
+        .filter(
+            Q(status__in=[Status.ACTIVE, Status.MAKEGOOD])
+            | Q(repairs__status=case.SCHEDULED)
+            | Q(makegoods__status=case.PROPOSED)
+        )
+        .distinct()
+        .only("pk")
+    )
 
 
 def remind_of_cases(*, at: datetime) -> int:
@@ -92,14 +105,9 @@ def remind_of_cases(*, at: datetime) -> int:
                 "is_overdue": case.due_on is not None and case.due_on < today,
                 "outstanding_impressions": case.outstanding_impressions,
             }
-            emit("makegood.due", subject=case, by=PACING_JOB, at=at, data=data)
+            emit("makegood.due", subject=case, by=MAKEGOOD_JOB, at=at, data=data)
             count += 1
     return count
-
-
-def is_short(pace: BookingPace) -> bool:
-    """Whether a line closed below what was booked less its tolerance. Source: DOMAIN, bookings."""
-    return _below_tolerance(pace, pace.own_delivered or 0)
 
 
 def is_projected_short(pace: BookingPace) -> bool:
@@ -119,23 +127,11 @@ def _walk(pace: BookingPace, at: datetime) -> Iterable[str]:
         return _walk_replacement(pace, at)
     if booking.status == Status.MAKEGOOD:
         return _follow_restatement(pace, at)
-    if booking.status != Status.ACTIVE:
-        return ()
-    if pace.is_measuring_closed and booking.flight_end <= at:
-        return _close(pace, at)
-    return _warn(pace, at)
-
-
-def _close(pace: BookingPace, at: datetime) -> Iterable[str]:
-    if is_short(pace):
-        move_booking(
-            booking=pace.booking, to=Status.MAKEGOOD, by=PACING_JOB, at=at, makegood_reason=Makegood.Reason.SHORT
-        )
-        return ("closed_short",)
-    for case in _proposals(pace.booking):
-        withdraw_proposal(case=case, by=PACING_JOB, at=at, reason="closed within tolerance")
-    move_booking(booking=pace.booking, to=Status.COMPLETED, by=PACING_JOB, at=at)
-    return ("completed",)
+    if booking.status in (Status.ACTIVE, Status.PAUSED):
+        return () if pace.is_measuring_closed else _warn(pace, at)
+    for case in _proposals(booking):
+        withdraw_proposal(case=case, by=MAKEGOOD_JOB, at=at, reason="the line ended without a shortfall")
+    return ("withdrawn",)
 
 
 def _warn(pace: BookingPace, at: datetime) -> Iterable[str]:
@@ -145,27 +141,27 @@ def _warn(pace: BookingPace, at: datetime) -> Iterable[str]:
         in_time = pace.as_of is not None and at.astimezone(UTC).date() <= pace.notice_by
         if (in_time or proposals) and pace.shortfall:
             propose_makegood(
-                booking=pace.booking, owed_impressions=pace.shortfall, due_on=pace.notice_by, by=PACING_JOB, at=at
+                booking=pace.booking, owed_impressions=pace.shortfall, due_on=pace.notice_by, by=MAKEGOOD_JOB, at=at
             )
             return () if proposals else ("proposed",)
         return ()
     if not proposals or pace.projection is None or _below_tolerance(pace, pace.projection):
         return ()
     for case in proposals:
-        withdraw_proposal(case=case, by=PACING_JOB, at=at, reason="the projection recovered")
+        withdraw_proposal(case=case, by=MAKEGOOD_JOB, at=at, reason="the projection recovered")
     return ("withdrawn",)
 
 
 def _walk_replacement(pace: BookingPace, at: datetime) -> Iterable[str]:
-    """Close a replacement and count what it delivered for its case."""
-    if not pace.is_measuring_closed or pace.booking.flight_end > at:
+    """Count what a replacement delivered for its case once its own measuring closed, or once it was cancelled."""
+    is_cancelled = pace.booking.status == Status.CANCELLED
+    if not is_cancelled and not (pace.is_measuring_closed and pace.booking.flight_end <= at):
         return ()
-    if pace.booking.status == Status.ACTIVE:
-        move_booking(booking=pace.booking, to=Status.COMPLETED, by=PACING_JOB, at=at, reason="replacement measured")
     case = Makegood.objects.filter(replacement=pace.booking, status=Makegood.Status.SCHEDULED).first()
     if case is None:
-        return ("completed",)
-    settle_replacement(case=case, delivered=pace.own_delivered or 0, by=PACING_JOB, at=at)
+        return ()
+    reason = "the replacement was cancelled" if is_cancelled else ""
+    settle_replacement(case=case, delivered=pace.own_delivered or 0, by=MAKEGOOD_JOB, at=at, reason=reason)
     return ("settled",)
 
 
@@ -181,9 +177,11 @@ def _follow_restatement(pace: BookingPace, at: datetime) -> Iterable[str]:
     if not change or owed == case.owed_impressions:
         return ()
     Makegood.objects.filter(pk=case.pk).update(delivered_impressions=pace.own_delivered)
-    case = adjust_owed(case=case, owed_impressions=owed, by=PACING_JOB, at=at, reason="the source restated its counts")
+    case = adjust_owed(
+        case=case, owed_impressions=owed, by=MAKEGOOD_JOB, at=at, reason="the source restated its counts"
+    )
     if owed == 0:
-        waive_makegood(case=case, by=PACING_JOB, at=at, reason="restated: nothing is short any more")
+        waive_makegood(case=case, by=MAKEGOOD_JOB, at=at, reason="restated: nothing is short any more")
     return ("restated",)
 
 

@@ -96,8 +96,8 @@ def accept_offer(*, offer: MakegoodOffer, option_id: UUID, name: str, at: dateti
     """Take one of the slots: its replacement is booked at price 0 and the case is scheduled, or nothing happens.
 
     A second press of the same answer gives the same booking. Emits makegood.accepted and makegood.scheduled.
-    Raises Conflict("offer_answered"), Conflict("offer_expired"), DomainError("name_required"), NotFound("no_such_option")
-    and what booking the slot raises (slot_taken, ...), in which case the offer waits on.
+    Raises Conflict("offer_answered"), Conflict("offer_expired"), DomainError("name_required"),
+    NotFound("no_such_option"), and what booking the slot raises (slot_taken, ...): then the offer waits on.
     """
     case = locked(offer.makegood)
     offer = MakegoodOffer.objects.select_for_update().get(pk=offer.pk)

@@ -41,9 +41,12 @@ def open_makegood(
     Without `owed_impressions` the case owes what the line is known to lack: booked less delivered, less what other
     cases of the line owe already. A press that has an open case gets that case back, unchanged; a proposal that comes
     true is opened. All cases of a line together never owe more than it booked.
-    Emits makegood.opened. Raises Conflict("owed_exceeds_booked"), DomainError("owed_not_negative").
+    Emits makegood.opened. Raises Conflict("owed_exceeds_booked"), DomainError("owed_not_negative"), and
+    Conflict("is_makegood") for a replacement: what it lacks is owed by the case that it repairs.
     Source: DOMAIN, bookings.
     """
+    if booking.makegood_of_id is not None:
+        raise Conflict("is_makegood", "This line is a makegood itself; what it lacks is owed by the case it repairs.")
     # The lock on the line puts all openings of its cases in one row, whoever presses.
     booking = IOBooking.objects.select_for_update().get(pk=booking.pk)
     standing = _standing_case(booking, reason, episode)

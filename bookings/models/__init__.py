@@ -2,7 +2,16 @@
 
 from bookings.models.booking import IOBooking
 from bookings.models.codes import PromoCode, VanityLink
-from bookings.models.delivery import AgreedCount, Aircheck, DeliveryPause, DeliverySnapshot, Redemption
+from bookings.models.delivery import (
+    AgreedCount,
+    Aircheck,
+    BillingLine,
+    DeliveryPause,
+    DeliveryPolicy,
+    DeliverySnapshot,
+    LinkClicks,
+    Redemption,
+)
 from bookings.models.house import OrderNumber, OrderProfile
 from bookings.models.inventory import UNDATED_DROP, AdUnit, SlotClaim, slot_number
 from bookings.models.makegood import Makegood, MakegoodEntry, MakegoodOffer, MakegoodOption
@@ -13,10 +22,13 @@ __all__ = [
     "AdUnit",
     "AgreedCount",
     "Aircheck",
+    "BillingLine",
     "DeliveryPause",
+    "DeliveryPolicy",
     "DeliverySnapshot",
     "IOBooking",
     "InsertionOrder",
+    "LinkClicks",
     "Makegood",
     "MakegoodEntry",
     "MakegoodOffer",

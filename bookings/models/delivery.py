@@ -182,3 +182,92 @@ class Redemption(models.Model):
 
     def __str__(self) -> str:
         return f"{self.promo_code} {self.day}"
+
+
+class LinkClicks(models.Model):
+    """How often a vanity link was followed on one UTC day, by people as far as one can tell: no address is kept."""
+
+    pk = models.CompositePrimaryKey("link_id", "day")
+    link = models.ForeignKey("bookings.VanityLink", on_delete=models.CASCADE, related_name="clicks")
+    day = models.DateField()
+    clicks = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        db_table = "vanity_link_clicks"
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.clicks}"
+
+
+@pghistory.track()
+class BillingLine(models.Model):
+    """What a line's period is billed, frozen when it is released to accounting: cents rounded once, and their basis."""
+
+    class Basis(models.TextChoices):
+        CPM_DELIVERED = "cpm_delivered", _("CPM, delivered")
+        FLAT = "flat", _("flat fee")
+        FLAT_PRO_RATA = "flat_pro_rata", _("flat fee, pro rata")
+        CANCELLATION = "cancellation", _("cancellation charge")
+
+    billing_line_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    booking = models.ForeignKey("bookings.IOBooking", on_delete=models.PROTECT, related_name="billing_lines")
+    first_day = models.DateField()
+    last_day = models.DateField()
+    basis = models.CharField(max_length=14, choices=Basis)
+    impressions = models.PositiveBigIntegerField(null=True, blank=True)
+    gross_cents = models.PositiveBigIntegerField()
+    commission_cents = models.PositiveBigIntegerField()
+    net_cents = models.PositiveBigIntegerField()
+    currency = models.CharField(max_length=3)
+    agreed_count = models.ForeignKey(
+        "bookings.AgreedCount", on_delete=models.PROTECT, null=True, blank=True, related_name="billing_lines"
+    )
+    released_at = models.DateTimeField()
+    released_by = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "billing_lines"
+        constraints = [
+            models.UniqueConstraint(fields=["booking", "first_day"], name="billing_period_once"),
+            models.CheckConstraint(
+                name="billing_line_adds_up", condition=Q(gross_cents=F("commission_cents") + F("net_cents"))
+            ),
+            models.CheckConstraint(name="billing_period_in_order", condition=Q(last_day__gte=F("first_day"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.booking_id} {self.first_day}"
+
+
+@pghistory.track()
+class DeliveryPolicy(models.Model):
+    """How this house judges delivery and releases billing. One row."""
+
+    policy_id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    watch_from_pct = models.PositiveSmallIntegerField(_("watch from, %"), default=95)
+    on_track_from_pct = models.PositiveSmallIntegerField(_("on track from, %"), default=99)
+    over_above_pct = models.PositiveSmallIntegerField(_("over above, %"), default=110)
+    proof_days = models.PositiveSmallIntegerField(_("proof due, days after the read"), default=7)
+    needs_proof = models.BooleanField(_("billing waits for proof"), default=True)
+    needs_agreed_count = models.BooleanField(_("billing waits for an agreed count"), default=True)
+    # 3.2 = a survey says that sales are 3.2 times what codes show; empty: nobody asked.
+    survey_multiplier = models.DecimalField(max_digits=6, decimal_places=2, null=True, blank=True)
+
+    class Meta:
+        db_table = "delivery_policy"
+        verbose_name = _("delivery policy")
+        verbose_name_plural = _("delivery policy")
+        constraints = [
+            models.CheckConstraint(name="one_delivery_policy", condition=Q(policy_id=1)),
+            models.CheckConstraint(
+                name="delivery_bands_in_order",
+                condition=Q(watch_from_pct__lte=F("on_track_from_pct"), on_track_from_pct__lte=F("over_above_pct")),
+            ),
+            models.CheckConstraint(
+                name="survey_multiplier_from_one",
+                condition=Q(survey_multiplier__isnull=True) | Q(survey_multiplier__gte=1),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(_("Delivery policy"))

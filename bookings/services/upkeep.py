@@ -56,7 +56,9 @@ def move_due_bookings(*, at: datetime) -> Moved:
         if not is_over or not (pace.is_measuring_closed or today > pace.closes_on + LATE_FIGURES):
             continue
         least = line.booked_impressions * (1000 - line.order.tolerance_permille)
-        is_short = pace.delivered is not None and pace.delivered * 1000 < least
+        # What a makegood lacks is owed by the case that it repairs.
+        counts = pace.delivered is not None and line.makegood_of_id is None
+        is_short = counts and (pace.delivered or 0) * 1000 < least
         moved = _moved(line, Status.MAKEGOOD if is_short else Status.COMPLETED, at)
         completed, refused = completed + moved, refused + (not moved)
     return Moved(started=started, completed=completed, refused=refused)
