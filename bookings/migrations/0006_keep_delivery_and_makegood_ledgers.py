@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("bookings", "0005_audit_deletions"),
         ("deals", "0003_add_sales_desk"),
-        ("metrics", "0004_keep_delivery_and_makegood_ledgers"),
+        ("metrics", "0004_audit_deletions"),
         ("pghistory", "0007_auto_20250421_0444"),
     ]
 
