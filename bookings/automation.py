@@ -12,7 +12,7 @@ def move_bookings(*, at: datetime) -> JobResult:
     """Start bookings whose flight has begun, and complete those whose measuring has closed."""
     done = move_due_bookings(at=at)
     return JobResult(
-        summary=f"{done.started} started, {done.completed} completed, {len(done.refused)} refused",
+        summary=f"{done.started} started, {done.completed} completed, {done.refused} refused",
         counts={"started": done.started, "completed": done.completed, "refused": done.refused},
     )
 

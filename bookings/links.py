@@ -15,7 +15,10 @@ from tracker.tenants.models import Domain
 PATH = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,78}[a-z0-9])?")
 OWN_PREFIX = "/go/"
 SPOKEN_CODE = 12
-ARTICLES = frozenset({"THE", "A", "AN", "DER", "DIE", "DAS", "LE", "LA", "LES", "EL"})
+ARTICLES = frozenset({"the", "a", "an", "der", "die", "das", "le", "la", "les", "el"})
+COMPANY_ENDINGS = frozenset(
+    {"ab", "ag", "gmbh", "inc", "llc", "ltd", "limited", "sa", "se", "plc", "co", "kg", "oy", "bv"}
+)
 
 
 def vanity_base() -> str:
@@ -89,19 +92,24 @@ def checked_address(address: str, *, field: str, https_only: bool = False) -> st
 
 def suggested_path(sponsor: str, podcast: str) -> str:
     """Return a path that can be said aloud, from the names of sponsor and show."""
-    words = f"{slugify(sponsor)[:30].strip('-')}-{slugify(podcast)[:30].strip('-')}".strip("-")
-    return words or "offer"
+    parts = (_words(sponsor, COMPANY_ENDINGS), _words(podcast, frozenset()))
+    return "-".join("-".join(words)[:30].strip("-") for words in parts if words) or "offer"
 
 
 def suggested_code(podcast: str) -> str:
     """Return a promo code that can be said aloud, from the name of the show."""
-    words = [word for word in slugify(podcast).upper().split("-") if word not in ARTICLES]
     code = ""
-    for word in words:
+    for word in _words(podcast, frozenset()):
         if code and len(code) + len(word) > SPOKEN_CODE:
             break
-        code += word
+        code += word.upper()
     return code[:SPOKEN_CODE] or "SHOW"
+
+
+def _words(name: str, endings: frozenset[str]) -> list[str]:
+    words = [word for word in slugify(name).split("-") if word]
+    spoken = [word for place, word in enumerate(words) if word not in ARTICLES and not (place and word in endings)]
+    return spoken or words
 
 
 def _invalid(address: str, field: str = "vanity_url") -> DomainError:

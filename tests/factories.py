@@ -18,6 +18,7 @@ from tracker.lib.actors import SYSTEM
 
 # A Saturday noon; factories stamp what they make with it, and tests pass it as `at`.
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+IN_A_WEEK = NOON + timedelta(days=7)
 
 PASSWORD = "a long enough password"
 
@@ -47,11 +48,11 @@ def make_podcast(**fields) -> Podcast:
     return Podcast.objects.create(**fields)
 
 
-def make_episode(podcast: Podcast | None = None, *, drops_at: datetime = NOON + timedelta(days=7), **fields) -> Episode:
+def make_episode(podcast: Podcast | None = None, *, drops_at: datetime | None = IN_A_WEEK, **fields) -> Episode:
     """Make an episode that drops in a week, so that its slots can be sold."""
     podcast = podcast or make_podcast()
     fields.setdefault("title", f"Episode {next(_count)}")
-    fields.setdefault("is_published", drops_at <= NOON)
+    fields.setdefault("is_published", drops_at is not None and drops_at <= NOON)
     return Episode.objects.create(podcast=podcast, drops_at=drops_at, **fields)
 
 
