@@ -13,6 +13,7 @@ from django_tenants.utils import schema_context, tenant_context
 from tests import database as databases
 from tests.factories import make_user
 from tests.sessions import session_of
+from tracker.flags.services import switch
 
 pytest_plugins = ["tests.browser_fixtures"]
 
@@ -105,6 +106,13 @@ def advertiser_user(tenant):
 @pytest.fixture
 def ops_user(tenant):
     return make_user(role="ops")
+
+
+@pytest.fixture
+def switch_on_all(tenant) -> None:
+    """Every feature is on in acme."""
+    for flag in settings.FEATURE_FLAGS:
+        switch(flag=flag, on=True)
 
 
 # --- clients ----------------------------------------------------------------------------------------------------------
