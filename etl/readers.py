@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-BLOCK = 1 << 22
+BLOCK = 1 << 21
 LONGEST_LINE = 1 << 20
 MAX_CELL = 131_072
 

@@ -90,7 +90,7 @@ class FactSpool:
         lasts = max(int(keys[start + count - 1]) for start, count in self._runs)
         return date.fromordinal(EPOCH.toordinal() + (firsts >> 49)), date.fromordinal(EPOCH.toordinal() + (lasts >> 49))
 
-    def merged(self, rows: int = 65_536) -> Iterator[np.ndarray]:
+    def merged(self, rows: int = 32_768) -> Iterator[np.ndarray]:
         """Yield arrays of about `rows` facts that follow each other in key order, each key once."""
         self.repeated = 0
         if not self.rows:

@@ -1,0 +1,84 @@
+"""Files that mean harm, or merely look like it: they end as completed or failed, with words, and stay text."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from etl import exports
+from metrics.models import DailyRollup, MetricSource
+from tests.etl.files import METRICS_HEADER, bring_in, metrics_csv
+from tests.factories import make_episode
+
+DATA = Path(__file__).parent.parent / "data"
+NAUGHTY = json.loads((DATA / "blns.json").read_text())
+
+
+def as_csv(rows: list[list[str]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(METRICS_HEADER.split(","))
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def test_naughty_strings_in_any_column_neither_crash_nor_change_the_good_row(tenant):
+    episode = make_episode()
+    rows = []
+    for text in NAUGHTY:
+        rows.append([text, str(episode.pk), "host", "1", "", "", "", "", ""])
+        rows.append(["2026-03-01", text, "host", "1", "", "", "", "", ""])
+        rows.append(["2026-03-01", str(episode.pk), "host", text or "x", "", "", "", "", ""])
+    rows.append(["2026-03-02", str(episode.pk), "host", "77", "", "", "", "", ""])
+
+    run = bring_in(as_csv(rows))
+
+    assert run.status == "completed"
+    assert run.records_failed + run.metadata["repeated"] + run.records_imported == len(rows)
+    assert DailyRollup.objects.get(day="2026-03-02").downloads == 77
+
+
+def test_naughty_names_of_sources_are_kept_as_text_or_refused(tenant):
+    episode = make_episode()
+    names = sorted({text.strip() for text in NAUGHTY if text.strip()})[:200]
+
+    run = bring_in(as_csv([["2026-03-01", str(episode.pk), name, "1", "", "", "", "", ""] for name in names]))
+
+    kept = set(MetricSource.objects.values_list("name", flat=True))
+    assert run.status == "completed"
+    assert kept <= set(names)
+    assert len(kept) + run.records_failed == len(names)
+
+
+def test_formulas_are_inert_in_every_csv_that_people_download():
+    payloads = (DATA / "csv_injection_payloads.txt").read_text(errors="replace").splitlines()
+
+    for payload in (*payloads, "=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1"):
+        cell = exports.inert(payload)
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")), payload
+    assert exports.inert("-12.50") == "-12.50"
+
+
+def test_nul_bytes_lone_surrogates_and_bad_utf8_are_refused_by_the_cell(tenant):
+    episode = make_episode()
+    good = f"2026-03-01,{episode.pk},host,1,,,,,"
+    text = metrics_csv(good).encode() + f"2026-03-01,{episode.pk},a\0b,1,,,,,\n".encode()
+    text += f"2026-03-01,{episode.pk},".encode() + b"\xff\xfe,1,,,,,\n"
+
+    run = bring_in(text)
+
+    assert (run.records_imported, run.records_failed) == (1, 2)
+    assert list(run.issues.values_list("code", flat=True)) == ["source_unreadable", "source_unreadable"]
+
+
+def test_ten_thousand_columns_are_refused(tenant):
+    run = bring_in(",".join(f"c{n}" for n in range(10_000)) + "\n1\n")
+
+    assert run.error_message == "Line 1 has 10000 columns; 500 at most can be read."
+
+
+def test_a_cell_of_a_quarter_million_characters_is_refused_with_its_line(tenant):
+    run = bring_in(METRICS_HEADER + '\nx,"' + "y" * 250_000 + '",z\n')
+
+    assert run.status == "failed"
+    assert run.error_message.startswith("Line 2 cannot be read: a cell is longer than 131,072 characters")

@@ -1,0 +1,133 @@
+"""A worker is killed in the middle of an import: it is wholly in or wholly out, and the next worker finishes it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from etl.models import Import
+from etl.services import reap_lost_imports, run_waiting_imports, start_import
+from metrics.models import Episode, ListenerMetric, MetricBatch
+from tests.etl.files import METRICS_HEADER, upload
+from tests.factories import make_podcast
+from tracker.events.models import Event
+from tracker.lib.actors import SYSTEM
+
+pytestmark = pytest.mark.own_database
+
+WORKER = """
+import django
+django.setup()
+from django_tenants.utils import schema_context
+from etl.services import run_waiting_imports
+with schema_context("acme"):
+    run_waiting_imports()
+"""
+ROWS = 300 * 200
+
+
+def worker(run: Import) -> subprocess.Popen:
+    """Start a worker in a process of its own, over this test's database and its files."""
+    parameters = connection.get_connection_params()
+    url = f"postgres://{parameters['user']}@/{parameters['host']}/{parameters['dbname']}"
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DATABASE_URL": url.replace("@/", "@//", 1),
+        "MEDIA_ROOT": str(Path(run.file.path).parent.parent.parent),
+        "PYTHONPATH": os.getcwd(),
+    }
+    return subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
+
+
+def large_file(tenant) -> str:
+    """Two hundred episodes for three hundred days: some seconds of work."""
+    podcast = make_podcast()
+    episodes = Episode.objects.bulk_create(Episode(podcast=podcast, title=str(n)) for n in range(200))
+    days = [(date(2025, 1, 1) + timedelta(days=n)).isoformat() for n in range(300)]
+    rows = [f"{day},{episode.pk},host,{n},,,,," for day in days for n, episode in enumerate(episodes)]
+    return "\n".join([METRICS_HEADER, *rows]) + "\n"
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.3, 0.8])
+def test_a_killed_import_is_out_and_then_in_and_told_once(tenant, delay):
+    run = start_import(file=upload(large_file(tenant)), by=SYSTEM, at=timezone.now())
+    process = worker(run)
+    _wait_until_claimed(run)
+    time.sleep(delay)
+
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    _wait_for_orphaned_statements()
+    run.refresh_from_db()
+
+    assert ListenerMetric.objects.count() == (ROWS if run.status == "completed" else 0)
+    assert (run.status == "completed") == Event.objects.filter(type="etl.import_completed").exists()
+
+    reap_lost_imports(at=datetime.now(UTC) + timedelta(minutes=1))
+    run_waiting_imports()
+    run.refresh_from_db()
+
+    assert (run.status, run.records_imported) == ("completed", ROWS)
+    assert ListenerMetric.objects.count() == ROWS
+    assert MetricBatch.objects.count() == 1
+    assert Event.objects.filter(type="etl.import_completed").count() == 1
+
+
+def test_two_uploads_of_one_file_at_once_import_once(tenant):
+    text = large_file(tenant)
+    runs = [start_import(file=upload(text), by=SYSTEM, at=timezone.now()) for _ in range(2)]
+
+    workers = [worker(run) for run in runs]
+    assert [process.wait(timeout=60) for process in workers] == [0, 0]
+
+    for run in runs:
+        run.refresh_from_db()
+    assert [run.status for run in runs] == ["completed", "completed"]
+    assert sorted(run.records_imported for run in runs) == [0, ROWS]
+    assert sorted(run.metadata["unchanged"] for run in runs) == [0, ROWS]
+    assert ListenerMetric.objects.count() == ROWS
+
+
+def test_a_revived_worker_cannot_finish_what_another_one_has(tenant):
+    from etl.services.leases import LeaseLost, claim_next, finish
+
+    start_import(file=upload("x"), by=SYSTEM, at=timezone.now())
+    now = timezone.now()
+    first = claim_next(at=now)
+    reap_lost_imports(at=now + timedelta(seconds=31))
+    second = claim_next(at=now)
+
+    with pytest.raises(LeaseLost):
+        finish(first, Import.Status.COMPLETED, at=now)
+
+    second.refresh_from_db()
+    assert (second.status, second.attempt) == ("processing", 2)
+
+
+def _wait_until_claimed(run: Import) -> None:
+    for _ in range(600):
+        if Import.objects.get(pk=run.pk).attempt:
+            return
+        time.sleep(0.05)
+    pytest.fail("no worker took the import")
+
+
+def _wait_for_orphaned_statements() -> None:
+    """The server needs a moment to notice that a client is gone."""
+    for _ in range(100):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            if not cursor.fetchone()[0]:
+                return
+        time.sleep(0.1)
