@@ -50,6 +50,12 @@ class Migration(migrations.Migration):
                         "link_id", "day", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
+                (
+                    "link",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="clicks", to="bookings.vanitylink"
+                    ),
+                ),
                 ("day", models.DateField()),
                 ("clicks", models.PositiveBigIntegerField(default=0)),
             ],
@@ -287,13 +293,6 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.DO_NOTHING,
                 related_name="events",
                 to="bookings.deliverypolicy",
-            ),
-        ),
-        migrations.AddField(
-            model_name="linkclicks",
-            name="link",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="clicks", to="bookings.vanitylink"
             ),
         ),
         migrations.AddConstraint(
