@@ -11,6 +11,7 @@ from django.db.models import Max, Q, QuerySet, Sum
 
 from bookings.delivery.inputs import gather, past_episodes, zone_of
 from bookings.delivery.paces import BookingPace, Pacer, SpotPace
+from bookings.delivery.policy import bands_of, delivery_policy
 from bookings.makegoods.value import value_of
 from bookings.models import IOBooking, Makegood
 from bookings.pacing import Bands
@@ -51,7 +52,7 @@ def pacing_of(
     own = {line.pk: line for line in lines.filter(pk__in=wanted)}
     repairs = list(lines.filter(makegood_of__in=wanted, status__in=LIVE).exclude(pk__in=wanted))
     inputs = gather([*own.values(), *repairs], at=at)
-    pacer = Pacer(inputs, bands or Bands())
+    pacer = Pacer(inputs, bands or bands_of(delivery_policy()))
     paces = {flight.booking.pk: pacer.pace(flight) for flight in inputs.flights}
     repaired: dict[UUID, int] = defaultdict(int)
     for line in [*own.values(), *repairs]:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from bookings.delivery.airchecks import remind_of_proofs
 from bookings.delivery.queries import BookingPace, pacing_of
 from bookings.makegoods.services import (
     adjust_owed,
@@ -68,7 +69,7 @@ def settle_makegoods(*, at: datetime) -> JobResult:
                 done.update(_walk(pace, at))
         except DomainError as refusal:
             problems.append(f"{pace.booking.pk}: {refusal.message}")
-    done.update(reminded=remind_of_cases(at=at))
+    done.update(reminded=remind_of_cases(at=at) + remind_of_proofs(at=at))
     words = ", ".join(f"{count} {what}" for what, count in sorted(done.items()) if count) or "nothing to do"
     summary = f"Makegoods: {words}." + (f" {len(problems)} refused." if problems else "")
     return JobResult(summary, {**done, "refused": problems[:20]})

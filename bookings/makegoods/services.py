@@ -35,11 +35,12 @@ def open_makegood(
     note: str = "",
     episode: Episode | None = None,
     due_on: date | None = None,
+    spot_goal: int | None = None,
 ) -> Makegood:
     """Open the case of one press (a booking, a reason, and an episode where one read is meant).
 
     Without `owed_impressions` the case owes what the line is known to lack: booked less delivered, less what other
-    cases of the line owe already. A press that has an open case gets that case back, unchanged; a proposal that comes
+    cases of the line owe already; with `spot_goal` (a bad read) that goal, as far as no case owes it yet. A press that has an open case gets that case back, unchanged; a proposal that comes
     true is opened. All cases of a line together never owe more than it booked.
     Emits makegood.opened. Raises Conflict("owed_exceeds_booked"), DomainError("owed_not_negative"), and
     Conflict("is_makegood") for a replacement: what it lacks is owed by the case that it repairs.
@@ -53,6 +54,8 @@ def open_makegood(
     if standing is not None and standing.status != Status.PROPOSED:
         return standing
     delivered = delivered_of(booking, at=at)
+    if owed_impressions is None and spot_goal is not None:
+        owed_impressions = min(spot_goal, _room(booking, apart_from=standing))
     owed = _owed_now(booking, owed_impressions, delivered, apart_from=standing)
     due_on = due_on or (at + timedelta(days=SETTLE_WITHIN_DAYS)).date()
     if standing is not None:
