@@ -27,29 +27,50 @@ HOUSE_EPISODES = 20
 # How late after its planned day an episode may come and still be measured to the end of its window.
 LATE_DAYS = 60
 
+# The figures as they stand, or as they stood: each is valid from the batch that told it to the one that restated it.
+_FIGURES = "metrics_daily_rollup"
+_FIGURES_KNOWN = """(
+    SELECT kept.day, episodes.episode_id, episodes.podcast_id, metric_sources.name AS source, kept.downloads
+    FROM (
+        SELECT day, episode_code, source_code, downloads, told.recorded_at AS since, NULL::timestamptz AS until
+        FROM listener_metrics_totals JOIN metric_batches AS told ON told.code = batch_code
+        UNION ALL
+        SELECT day, episode_code, source_code, downloads, told.recorded_at, restated.recorded_at
+        FROM listener_metrics_replaced
+        JOIN metric_batches AS told ON told.code = batch_code
+        JOIN metric_batches AS restated ON restated.code = replaced_by
+        WHERE breakdown_code = 0
+    ) AS kept
+    JOIN episodes ON episodes.code = kept.episode_code
+    JOIN metric_sources ON metric_sources.code = kept.source_code
+    WHERE kept.since <= %(known_at)s AND (kept.until IS NULL OR kept.until > %(known_at)s)
+)"""
+
 _SOURCES = """
-SELECT podcast_id, source, count(DISTINCT day), max(day) FROM metrics_daily_rollup
-WHERE podcast_id = ANY(%s) AND day >= %s AND day < %s AND downloads IS NOT NULL
+SELECT podcast_id, source, count(DISTINCT day), max(day) FROM {figures} AS rollup
+WHERE podcast_id = ANY(%(shows)s) AND day >= %(since)s AND day < %(until)s AND downloads IS NOT NULL
 GROUP BY podcast_id, source
 """
 
 _EPISODE_DAYS = """
 SELECT wanted.episode_id, wanted.source,
        array_agg(rollup.day - wanted.first_day ORDER BY rollup.day), array_agg(rollup.downloads ORDER BY rollup.day)
-FROM unnest(%s::uuid[], %s::text[], %s::date[], %s::int[]) AS wanted(episode_id, source, first_day, days)
-JOIN metrics_daily_rollup AS rollup
+FROM unnest(%(ids)s::uuid[], %(sources)s::text[], %(firsts)s::date[], %(days)s::int[])
+  AS wanted(episode_id, source, first_day, days)
+JOIN {figures} AS rollup
   ON rollup.episode_id = wanted.episode_id AND rollup.source = wanted.source
  AND rollup.day >= wanted.first_day AND rollup.day < wanted.first_day + wanted.days
- AND rollup.day < %s AND rollup.downloads IS NOT NULL
+ AND rollup.day < %(until)s AND rollup.downloads IS NOT NULL
 GROUP BY wanted.episode_id, wanted.source
 """
 
 _SHOW_DAYS = """
 SELECT wanted.podcast_id, wanted.source, rollup.day, sum(rollup.downloads)::bigint
-FROM unnest(%s::uuid[], %s::text[], %s::date[], %s::date[]) AS wanted(podcast_id, source, first_day, last_day)
-JOIN metrics_daily_rollup AS rollup
+FROM unnest(%(ids)s::uuid[], %(sources)s::text[], %(firsts)s::date[], %(lasts)s::date[])
+  AS wanted(podcast_id, source, first_day, last_day)
+JOIN {figures} AS rollup
   ON rollup.podcast_id = wanted.podcast_id AND rollup.source = wanted.source
- AND rollup.day BETWEEN wanted.first_day AND wanted.last_day AND rollup.day < %s AND rollup.downloads IS NOT NULL
+ AND rollup.day BETWEEN wanted.first_day AND wanted.last_day AND rollup.day < %(until)s AND rollup.downloads IS NOT NULL
 GROUP BY wanted.podcast_id, wanted.source, rollup.day
 """
 
@@ -93,6 +114,10 @@ class Inputs:
 
     at: datetime
     flights: list[Flight]
+    # Read what was known then, in place of what is known now.
+    known_at: datetime | None = None
+    # Measure by this source, in place of the one each order names.
+    source: str = ""
     source_of: dict[UUID, tuple[str, date]] = field(default_factory=dict)
     episodes: dict[UUID, list[Episode]] = field(default_factory=dict)
     episode_days: dict[tuple[UUID, str], EpisodeDays] = field(default_factory=dict)
@@ -105,11 +130,23 @@ class Inputs:
         """The UTC day that is not over yet; metric days are UTC days."""
         return self.at.astimezone(UTC).date()
 
+    def rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Run one of the statements below on the figures as they stand, or as they stood at `known_at`."""
+        figures = _FIGURES if self.known_at is None else _FIGURES_KNOWN
+        with connection.cursor() as cursor:
+            cursor.execute(statement.format(figures=figures), {**parameters, "known_at": self.known_at})
+            return cursor.fetchall()
 
-def gather(bookings: Iterable[IOBooking], *, at: datetime) -> Inputs:
-    """Read all that pacing of these lines needs. Eleven statements at most, whatever their number."""
+
+def gather(
+    bookings: Iterable[IOBooking], *, at: datetime, known_at: datetime | None = None, source: str = ""
+) -> Inputs:
+    """Read all that pacing of these lines needs. Eleven statements at most, whatever their number.
+
+    known_at: what was known then, from the kept restatements. source: measured by it, whatever the orders name.
+    """
     flights = [_flight(booking) for booking in bookings]
-    inputs = Inputs(at=at, flights=flights)
+    inputs = Inputs(at=at, flights=flights, known_at=known_at, source=source)
     if not flights:
         return inputs
     inputs.source_of = _sources(inputs)
@@ -168,17 +205,17 @@ def _sources(inputs: Inputs) -> dict[UUID, tuple[str, date]]:
     shows = sorted({flight.podcast_id for flight in inputs.flights})
     found: dict[UUID, dict[str, tuple[int, date]]] = defaultdict(dict)
     since = inputs.today - timedelta(days=SOURCE_DAYS)
-    for podcast_id, source, days, last_day in _rows(_SOURCES, [shows, since, inputs.today]):
+    for podcast_id, source, days, last_day in inputs.rows(_SOURCES, shows=shows, since=since, until=inputs.today):
         found[podcast_id][source] = (days, last_day)
     silent = [show for show in shows if show not in found]
     if silent:
         # Shows that fell silent long ago: whatever was counted last.
-        for podcast_id, source, days, last_day in _rows(_SOURCES, [silent, date.min, since]):
+        for podcast_id, source, days, last_day in inputs.rows(_SOURCES, shows=silent, since=date.min, until=since):
             found[podcast_id][source] = (days, last_day)
     chosen = {}
     for flight in inputs.flights:
         sources = found[flight.podcast_id]
-        wanted = flight.booking.order.measurement_of_record
+        wanted = inputs.source or flight.booking.order.measurement_of_record
         if not wanted and sources:
             wanted = min(sources, key=lambda name: (-sources[name][0], name))
         if wanted in sources:
@@ -263,16 +300,17 @@ def _read_episode_days(
     inputs: Inputs, wanted: dict[tuple[UUID, str], tuple[date, int]]
 ) -> dict[tuple[UUID, str], EpisodeDays]:
     keys = list(wanted)
-    parameters = [
-        [episode for episode, _source in keys],
-        [source for _episode, source in keys],
-        [wanted[key][0] for key in keys],
-        [wanted[key][1] for key in keys],
-        inputs.today,
-    ]
+    rows = inputs.rows(
+        _EPISODE_DAYS,
+        ids=[episode for episode, _source in keys],
+        sources=[source for _episode, source in keys],
+        firsts=[wanted[key][0] for key in keys],
+        days=[wanted[key][1] for key in keys],
+        until=inputs.today,
+    )
     return {
         (episode_id, source): EpisodeDays(wanted[episode_id, source][0], dict(zip(offsets, counts, strict=True)))
-        for episode_id, source, offsets, counts in _rows(_EPISODE_DAYS, parameters)
+        for episode_id, source, offsets, counts in rows
     }
 
 
@@ -287,15 +325,16 @@ def _ranges(inputs: Inputs, flights: Sequence[Flight]) -> dict[tuple[UUID, str],
         first, last = spans.get(key, (flight.first, flight.last))
         spans[key] = (min(first, flight.first), max(last, flight.last))
     keys = list(spans)
-    parameters = [
-        [podcast for podcast, _source in keys],
-        [source for _podcast, source in keys],
-        [spans[key][0] for key in keys],
-        [spans[key][1] for key in keys],
-        inputs.today,
-    ]
+    rows = inputs.rows(
+        _SHOW_DAYS,
+        ids=[podcast for podcast, _source in keys],
+        sources=[source for _podcast, source in keys],
+        firsts=[spans[key][0] for key in keys],
+        lasts=[spans[key][1] for key in keys],
+        until=inputs.today,
+    )
     days: dict[tuple[UUID, str], dict[date, int]] = defaultdict(dict)
-    for podcast_id, source, day, downloads in _rows(_SHOW_DAYS, parameters):
+    for podcast_id, source, day, downloads in rows:
         days[podcast_id, source][day] = downloads
     return days
 
@@ -311,22 +350,17 @@ def _single_days(inputs: Inputs, flights: Sequence[Flight]) -> dict[tuple[UUID, 
         first, last = spans.get(key, (flight.first, flight.last))
         spans[key] = (min(first, flight.first), max(last, flight.last))
     keys = list(spans)
-    parameters = [
-        [episode for episode, _source in keys],
-        [source for _episode, source in keys],
-        [spans[key][0] for key in keys],
-        [(spans[key][1] - spans[key][0]).days + 1 for key in keys],
-        inputs.today,
-    ]
+    rows = inputs.rows(
+        _EPISODE_DAYS,
+        ids=[episode for episode, _source in keys],
+        sources=[source for _episode, source in keys],
+        firsts=[spans[key][0] for key in keys],
+        days=[(spans[key][1] - spans[key][0]).days + 1 for key in keys],
+        until=inputs.today,
+    )
     days: dict[tuple[UUID, str], dict[date, int]] = defaultdict(dict)
-    for episode_id, source, offsets, counts in _rows(_EPISODE_DAYS, parameters):
+    for episode_id, source, offsets, counts in rows:
         first = spans[episode_id, source][0]
         for offset, count in zip(offsets, counts, strict=True):
             days[episode_id, source][first + timedelta(days=offset)] = count
     return days
-
-
-def _rows(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchall()

@@ -44,14 +44,21 @@ LONGEST_WINDOW = 120
 
 
 def pacing_of(
-    bookings: Iterable[IOBooking] | QuerySet[IOBooking], *, at: datetime, bands: Bands | None = None
+    bookings: Iterable[IOBooking] | QuerySet[IOBooking],
+    *,
+    at: datetime,
+    bands: Bands | None = None,
+    known_at: datetime | None = None,
 ) -> list[BookingPace]:
-    """Return how each line stands, in the order given. The number of statements does not grow with the lines."""
+    """Return how each line stands, in the order given. The number of statements does not grow with the lines.
+
+    known_at: by what was known then, from the kept restatements; `at` is then usually the same moment.
+    """
     wanted = [booking.pk for booking in bookings]
     lines = IOBooking.objects.select_related("order", "ad_unit__podcast", "campaign__sponsor", "episode")
     own = {line.pk: line for line in lines.filter(pk__in=wanted)}
     repairs = list(lines.filter(makegood_of__in=wanted, status__in=LIVE).exclude(pk__in=wanted))
-    inputs = gather([*own.values(), *repairs], at=at)
+    inputs = gather([*own.values(), *repairs], at=at, known_at=known_at)
     pacer = Pacer(inputs, bands or bands_of(delivery_policy()))
     paces = {flight.booking.pk: pacer.pace(flight) for flight in inputs.flights}
     repaired: dict[UUID, int] = defaultdict(int)

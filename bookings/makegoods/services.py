@@ -40,8 +40,9 @@ def open_makegood(
     """Open the case of one press (a booking, a reason, and an episode where one read is meant).
 
     Without `owed_impressions` the case owes what the line is known to lack: booked less delivered, less what other
-    cases of the line owe already; with `spot_goal` (a bad read) that goal, as far as no case owes it yet. A press that has an open case gets that case back, unchanged; a proposal that comes
-    true is opened. All cases of a line together never owe more than it booked.
+    cases of the line owe already; with `spot_goal` (a bad read) that goal, as far as no case owes it yet. A press that
+    has an open case gets that case back, unchanged; a proposal that comes true is opened. All cases of a line together
+    never owe more than it booked.
     Emits makegood.opened. Raises Conflict("owed_exceeds_booked"), DomainError("owed_not_negative"), and
     Conflict("is_makegood") for a replacement: what it lacks is owed by the case that it repairs.
     Source: DOMAIN, bookings.
