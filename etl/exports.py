@@ -11,20 +11,9 @@ from etl.models import Import
 from etl.queries import issues_of
 from etl.records import BOOKING_COLUMNS, METRIC_COLUMNS
 from metrics.models import Episode
+from tracker.lib.spreadsheets import inert
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 MOST_TEMPLATE_ROWS = 2_000
-
-
-def inert(cell: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula: a quote mark stands before what would begin one.
-
-    Plain numbers below zero stay as they are.
-    """
-    text = "" if cell is None else str(cell)
-    if text.startswith(_FORMULA) and not _is_number(text):
-        return f"'{text}"
-    return text
 
 
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
@@ -36,7 +25,7 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterat
     for row in rows:
         buffer.seek(0)
         buffer.truncate()
-        writer.writerow([inert(cell) for cell in row])
+        writer.writerow([_cell(cell) for cell in row])
         yield buffer.getvalue()
 
 
@@ -85,5 +74,5 @@ def rejected_rows(run: Import) -> Iterator[str]:
     return csv_lines(["line", "column", "value", "reason"], found)
 
 
-def _is_number(text: str) -> bool:
-    return text.startswith("-") and text[1:].replace(".", "", 1).isdigit() and text.isascii()
+def _cell(value: object) -> str:
+    return "" if value is None else str(inert(str(value)))

@@ -10,7 +10,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Max, Min, QuerySet, Sum
+from django.db.models import Max, Min, OuterRef, QuerySet, Subquery, Sum
 
 from metrics.models import AudienceShare, DailyRollup, Episode, MetricSource, Podcast
 
@@ -143,6 +143,12 @@ def as_of(*, today: date, source: str, podcast_id: UUID | None = None) -> date |
     podcasts = None if podcast_id is None else [podcast_id]
     days = last_complete_days(today=today, podcast_ids=podcasts, source=source)
     return max(days.values(), default=None)
+
+
+def last_day_of_show() -> Subquery:
+    """Return the last day with figures of each show of a queryset of podcasts, for annotate()."""
+    figures = DailyRollup.objects.filter(podcast_id=OuterRef("pk")).order_by("-day")
+    return Subquery(figures.values("day")[:1])
 
 
 def first_days(*, podcast_ids: Iterable[UUID]) -> dict[tuple[UUID, str], date]:

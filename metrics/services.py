@@ -24,7 +24,15 @@ from metrics.facts import (
     day_number,
     pack_key,
 )
-from metrics.models import Breakdown, DailyRefresh, Episode, MetricBatch, MetricSource, Podcast
+from metrics.models import (
+    Breakdown,
+    DailyRefresh,
+    Episode,
+    ListenerMetric,
+    MetricBatch,
+    MetricSource,
+    Podcast,
+)
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor
 from tracker.lib.errors import Conflict, DomainError
@@ -62,6 +70,53 @@ def add_episode(*, podcast: Podcast, title: str, by: HasActor | Actor, at: datet
     drops_at = fields.get("drops_at")
     fields.setdefault("is_published", drops_at is None or drops_at <= at)
     return Episode.objects.create(podcast=podcast, title=title[:300], **fields)
+
+
+@transaction.atomic
+def change_podcast(*, podcast: Podcast, by: HasActor | Actor, at: datetime, **changes: Any) -> Podcast:
+    """Change what is known of a show. Raises Conflict("slug_taken")."""
+    podcast = Podcast.objects.select_for_update().get(pk=podcast.pk)
+    slug = changes.get("slug", podcast.slug)
+    if slug != podcast.slug and Podcast.objects.filter(slug=slug).exists():
+        raise Conflict("slug_taken", f"Another show has the short name {slug}.")
+    return _changed(podcast, changes)
+
+
+@transaction.atomic
+def change_episode(*, episode: Episode, by: HasActor | Actor, at: datetime, **changes: Any) -> Episode:
+    """Change what is known of an episode. Its show stays: figures and bookings belong to both.
+
+    Emits episode.moved with {from, to} when its drop moves. Raises Conflict("guid_taken").
+    """
+    if "podcast" in changes:
+        raise TypeError("an episode stays with its show")
+    episode = Episode.objects.select_for_update().get(pk=episode.pk)
+    guid = changes.get("guid", "")
+    if guid and Episode.objects.filter(podcast=episode.podcast_id, guid=guid).exclude(pk=episode.pk).exists():
+        raise Conflict("guid_taken", f"Another episode of this show has the guid {guid}.")
+    before = episode.drops_at
+    _changed(episode, changes)
+    if episode.drops_at != before:
+        told = {"from": _told(before), "to": _told(episode.drops_at), "podcast_id": str(episode.podcast_id)}
+        emit("episode.moved", subject=episode, by=by, at=at, data={"episode_id": str(episode.pk), **told})
+    return episode
+
+
+def is_episode_needed(episode: Episode) -> bool:
+    """Return whether figures speak of this episode, so that it cannot be deleted."""
+    return ListenerMetric.objects.filter(episode=episode).exists()
+
+
+def _changed(thing: Any, changes: dict[str, Any]) -> Any:
+    for name, value in changes.items():
+        setattr(thing, name, value)
+    if changes:
+        thing.save(update_fields=[*changes, "updated_at"])
+    return thing
+
+
+def _told(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _free_slug(title: str) -> str:

@@ -50,13 +50,15 @@ def test_naughty_names_of_sources_are_kept_as_text_or_refused(tenant):
     assert len(kept) + run.records_failed == len(names)
 
 
-def test_formulas_are_inert_in_every_csv_that_people_download():
+def test_formulas_are_inert_in_the_csv_of_rejected_rows(tenant):
     payloads = (DATA / "csv_injection_payloads.txt").read_text(errors="replace").splitlines()
+    run = bring_in(as_csv([[payload, "x", "y", "1", "", "", "", "", ""] for payload in payloads]))
 
-    for payload in (*payloads, "=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1"):
-        cell = exports.inert(payload)
-        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")), payload
-    assert exports.inert("-12.50") == "-12.50"
+    rows = list(csv.reader(io.StringIO("".join(exports.rejected_rows(run)))))
+
+    days = [row[2] for row in rows[1:] if row[1] == "day"]
+    assert len(days) == len(payloads)
+    assert [cell for cell in days if cell.lstrip().startswith(("=", "+", "-", "@", "|", "%"))] == []
 
 
 def test_nul_bytes_lone_surrogates_and_bad_utf8_are_refused_by_the_cell(tenant):
