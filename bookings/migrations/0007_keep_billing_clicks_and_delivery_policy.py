@@ -58,12 +58,6 @@ class Migration(migrations.Migration):
                 ),
                 ("day", models.DateField()),
                 ("clicks", models.PositiveBigIntegerField(default=0)),
-                (
-                    "link",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="clicks", to="bookings.vanitylink"
-                    ),
-                ),
             ],
             options={
                 "db_table": "vanity_link_clicks",
