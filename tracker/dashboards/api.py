@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.api.views import TrackerView
+from tracker.dashboards.advertiser.page import ADVERTISER
 from tracker.dashboards.creator.page import CREATOR
 from tracker.dashboards.ops.page import OPS
 from tracker.dashboards.pages import CARDS, Dashboard, cards_on
@@ -57,6 +58,24 @@ class CreatorDashboardView(DashboardView):
         return self.answer(request)
 
 
+class AdvertiserDashboardView(DashboardView):
+    dashboard = ADVERTISER
+    permission = ADVERTISER.permission
+
+    @extend_schema(
+        operation_id="dashboard_advertiser",
+        parameters=[
+            OpenApiParameter("advertiser_id", OpenApiTypes.UUID, description="Whose numbers; one's own by default."),
+            OpenApiParameter("podcast_id", OpenApiTypes.UUID, description="The inventory of one show alone."),
+            OpenApiParameter("weeks", int, description="Weeks of inventory from this Monday on; 8 by default."),
+        ],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request) -> Response:
+        """Which shows fit, at what price, and when there is room."""
+        return self.answer(request)
+
+
 class OpsDashboardView(DashboardView):
     dashboard = OPS
     permission = OPS.permission
@@ -73,5 +92,6 @@ class OpsDashboardView(DashboardView):
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("dashboard/creator", CreatorDashboardView.as_view(), name="dashboard-creator"),
+    path("dashboard/advertiser", AdvertiserDashboardView.as_view(), name="dashboard-advertiser"),
     path("dashboard/ops", OpsDashboardView.as_view(), name="dashboard-ops"),
 ]

@@ -104,14 +104,15 @@ def creator_scope(principal: Any, params: Mapping[str, str], *, at: datetime) ->
     if mine is not None or principal.role.bound_to:
         shows = shows.filter(pk__in=mine or ())
     all_shows = list(shows)
-    chosen = _chosen(all_shows, params.get("podcast_id", ""), "podcast_not_found", _("There is no such show here."))
+    chosen = chosen_of(all_shows, params.get("podcast_id", ""), "podcast_not_found", _("There is no such show here."))
     period = period_of(params, last=at.astimezone(UTC).date() - timedelta(days=1))
     return Scope(
         at=at, podcasts=chosen or all_shows, all_podcasts=all_shows, period=period, bound=bool(principal.role.bound_to)
     )
 
 
-def _chosen(known: list[Any], wanted: str, code: str, message: str) -> list[Any]:
+def chosen_of(known: list[Any], wanted: str, code: str, message: str) -> list[Any]:
+    """Return the one object whose id is `wanted`, or none when nothing is wanted. Raises NotFound(code)."""
     if not wanted:
         return []
     found = [one for one in known if str(one.pk) == wanted.strip().lower()]

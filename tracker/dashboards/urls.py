@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from tracker.dashboards import views
+from tracker.dashboards.advertiser.page import ADVERTISER
 from tracker.dashboards.creator.page import CREATOR
 from tracker.dashboards.find import find
 from tracker.dashboards.ops.page import OPS
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("theme", views.set_theme, name="theme-set"),
     path("another-house", views.switch_house, name="house-switch"),
     *urls_of(CREATOR),
+    *urls_of(ADVERTISER),
     *urls_of(OPS),
     path("dashboard/ops/jobs/run-all", views.run_all_jobs, name="jobs-run-all"),
     path("dashboard/ops/jobs/<slug:name>/run", views.run_job, name="job-run"),

@@ -1,0 +1,167 @@
+"""audience_fit_summary: the shows that fit an advertiser best, with score, signals, reasons and how much is known."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Avg
+from django.utils.translation import gettext_lazy as _
+
+from bookings.models import AdUnit
+from matchmaking.models import Match
+from tracker.dashboards.cards import Card
+from tracker.dashboards.scope import Scope
+from tracker.dashboards.tables import Column, Table
+
+SHOWN = 5
+KEPT = 20
+# In the order of their weights. Source: CONTRACT, match signals.
+SIGNALS = {
+    "topic_overlap": _("Topic"),
+    "demographic_overlap": _("Demographics"),
+    "historical_lift": _("History"),
+    "geo_overlap": _("Geography"),
+    "inventory_fit": _("Inventory"),
+    "brand_safety": _("Brand safety"),
+}
+DEFAULT_WEIGHTS = {
+    "topic_overlap": 0.25,
+    "demographic_overlap": 0.20,
+    "historical_lift": 0.20,
+    "geo_overlap": 0.15,
+    "inventory_fit": 0.15,
+    "brand_safety": 0.05,
+}
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One of the six: value 0 to 1, None when there is no data; weight_pct as a whole percent."""
+
+    name: str
+    label: Any
+    value: float | None
+    weight_pct: int
+
+
+@dataclass(frozen=True)
+class Line:
+    match: Match
+    rate_cents: int | None
+
+    @property
+    def confidence_pct(self) -> Decimal:
+        return self.match.confidence * 100
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The best shows of one advertiser, the best first; empty while nothing has been calculated."""
+
+    lines: list[Line]
+    weights: dict[str, float]
+    has_sponsor: bool
+
+    @property
+    def shown(self) -> list[Line]:
+        return self.lines[:SHOWN]
+
+    @property
+    def best(self) -> Line | None:
+        return self.lines[0] if self.lines else None
+
+    @property
+    def calculated_at(self) -> datetime | None:
+        return max((line.match.updated_at for line in self.lines), default=None)
+
+    @property
+    def signals(self) -> list[Signal]:
+        """The signals of the best show, with their weights."""
+        if self.best is None:
+            return []
+        values = self.best.match.signals
+        return [
+            Signal(name, label, values.get(name), round(self.weights[name] * 100)) for name, label in SIGNALS.items()
+        ]
+
+
+def load(scope: Scope) -> Fit:
+    """Three statements: the matches with their shows, the rate cards, the weights."""
+    if scope.sponsor is None:
+        return Fit([], DEFAULT_WEIGHTS, has_sponsor=False)
+    matches = list(
+        Match.objects.filter(advertiser=scope.sponsor, podcast__is_archived=False)
+        .select_related("podcast")
+        .order_by("-score", "podcast__title")[:KEPT]
+    )
+    rates = _rates([match.podcast_id for match in matches])
+    return Fit([Line(match, rates.get(match.podcast_id)) for match in matches], weights(), has_sponsor=True)
+
+
+def _rates(podcasts: list[UUID]) -> dict[UUID, int]:
+    """What the ad units of each show ask for a thousand downloads, in the middle."""
+    rows = AdUnit.objects.filter(podcast__in=podcasts, is_active=True, rate_cpm_cents__isnull=False)
+    found = rows.order_by().values_list("podcast_id").annotate(rate=Avg("rate_cpm_cents"))
+    return {podcast_id: round(rate) for podcast_id, rate in found}
+
+
+def weights() -> dict[str, float]:
+    """Return the weight of each signal in this house."""
+    return DEFAULT_WEIGHTS
+
+
+def as_json(data: Fit) -> list[dict[str, Any]]:
+    return [
+        {
+            "match_id": str(line.match.pk),
+            "podcast_id": str(line.match.podcast_id),
+            "podcast": line.match.podcast.title,
+            "score": float(line.match.score),
+            "confidence": float(line.match.confidence),
+            "rationale": line.match.rationale,
+            "signals": line.match.signals,
+            "rate_cpm_cents": line.rate_cents,
+            "calculated_at": line.match.updated_at.isoformat(),
+        }
+        for line in data.lines
+    ]
+
+
+COLUMNS = [
+    Column("podcast_id", _("Show id")),
+    Column("podcast", _("Show")),
+    Column("score", _("Score"), "number"),
+    Column("confidence", _("Has data"), "share"),
+    *(Column(name, label, "number") for name, label in SIGNALS.items()),
+    Column("rate_cpm_cents", _("CPM"), "cents"),
+    Column("rationale", _("Why")),
+]
+
+
+def as_table(data: Fit) -> Table:
+    rows = [
+        [
+            line.match.podcast_id,
+            line.match.podcast.title,
+            line.match.score,
+            line.match.confidence,
+            *(line.match.signals.get(name) for name in SIGNALS),
+            line.rate_cents,
+            line.match.rationale,
+        ]
+        for line in data.lines
+    ]
+    return Table(COLUMNS, rows)
+
+
+AUDIENCE_FIT = Card(
+    name="audience_fit_summary",
+    title=_("Audience fit"),
+    template="dashboards/advertiser/fit.html",
+    load=load,
+    as_table=as_table,
+    as_json=as_json,
+    flag="ENABLE_MATCHMAKING",
+)
