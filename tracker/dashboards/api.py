@@ -38,9 +38,11 @@ class DashboardView(TrackerView):
             "time_zone": words.house_zone().key,
             "is_simulated": scope.is_simulated,
         }
-        for card in cards_on(self.dashboard, switched_on()):
+        shown = cards_on(self.dashboard, switched_on())
+        for card in self.dashboard.cards:
             if card.as_json:
-                body[card.name] = card.as_json(card.load(scope))
+                # A card of a feature that is switched off keeps its key and holds nothing.
+                body[card.name] = card.as_json(card.load(scope)) if card in shown else None
         return Response(body)
 
 

@@ -1,13 +1,15 @@
-"""Sales that named a code, show by show: a floor, never the total."""
+"""Sales that named a code and clicks on links, show by show: a floor, never the total."""
 
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
+from django.db.models import Q, Sum
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models import PromoCode, Redemption
+from bookings.models import PromoCode, Redemption, VanityLink
 from tracker.dashboards.cards import Card
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
@@ -18,12 +20,16 @@ DAYS = 30
 
 @dataclass(frozen=True)
 class Code:
-    """One code and the show it points to. orders and cents: at least so many, None where nobody reported any."""
+    """One code and the show it points to. orders and cents: at least so many, None where nobody reported any.
+
+    clicks: on the vanity link of the same show; None where there is no link.
+    """
 
     code: str
     podcast: str
     orders: int | None
     cents: int | None
+    clicks: int | None
     source: str
 
 
@@ -41,13 +47,18 @@ class Attribution:
         return sum(known) if known else None
 
     @property
+    def clicks(self) -> int | None:
+        known = {code.podcast: code.clicks for code in self.codes if code.clicks is not None}
+        return sum(known.values()) if known else None
+
+    @property
     def cents(self) -> int | None:
         known = [code.cents for code in self.codes if code.cents is not None]
         return sum(known) if known else None
 
 
 def load(scope: Scope) -> Attribution:
-    """Two statements: the codes of the advertiser with their shows, and what was reported in 30 days."""
+    """Three statements: the codes of the advertiser with their shows, what was reported in 30 days, the clicks."""
     last = scope.today - timedelta(days=1)
     first = last - timedelta(days=DAYS - 1)
     currency = words.house_currency()
@@ -55,7 +66,8 @@ def load(scope: Scope) -> Attribution:
         return Attribution([], first, last, currency, has_sponsor=False)
     codes = PromoCode.objects.filter(sponsor=scope.sponsor).select_related("podcast").order_by("podcast__title", "code")
     reported = _reported(scope, first, last)
-    lines = [_code(code, reported.get(code.folded, {})) for code in codes]
+    clicks = _clicks(scope, first, last)
+    lines = [_code(code, reported.get(code.folded, {}), clicks.get(code.podcast_id)) for code in codes]
     return Attribution(sorted(lines, key=lambda line: -(line.cents or 0)), first, last, currency)
 
 
@@ -72,13 +84,20 @@ def _reported(scope: Scope, first: date, last: date) -> Reported:
     return found
 
 
-def _code(code: PromoCode, sources: dict[str, tuple[int, int, int | None]]) -> Code:
+def _clicks(scope: Scope, first: date, last: date) -> dict[UUID, int]:
+    """Clicks on the advertiser's links by show; a link that nobody followed has 0, a show without one is missing."""
+    inside = Q(clicks__day__gte=first, clicks__day__lte=last)
+    rows = VanityLink.objects.filter(sponsor=scope.sponsor).order_by().values_list("podcast_id")
+    return dict(rows.annotate(n=Sum("clicks__clicks", filter=inside, default=0)))
+
+
+def _code(code: PromoCode, sources: dict[str, tuple[int, int, int | None]], clicks: int | None) -> Code:
     """Sources are never added up: the one that told most days speaks for a code."""
     if not sources:
-        return Code(code.code, code.podcast.title, None, None, "")
+        return Code(code.code, code.podcast.title, None, None, clicks, "")
     source = min(sources, key=lambda name: (-sources[name][0], name))
     _days, orders, cents = sources[source]
-    return Code(code.code, code.podcast.title, orders, cents, source)
+    return Code(code.code, code.podcast.title, orders, cents, clicks, source)
 
 
 def as_json(data: Attribution) -> dict[str, Any]:
@@ -89,12 +108,14 @@ def as_json(data: Attribution) -> dict[str, Any]:
         "is_floor": True,
         "orders": data.orders,
         "revenue_cents": data.cents,
+        "clicks": data.clicks,
         "codes": [
             {
                 "promo_code": code.code,
                 "podcast": code.podcast,
                 "orders": code.orders,
                 "revenue_cents": code.cents,
+                "clicks": code.clicks,
                 "source": code.source,
             }
             for code in data.codes
@@ -107,17 +128,20 @@ COLUMNS = [
     Column("podcast", _("Show")),
     Column("orders", _("Orders, at least"), "number"),
     Column("revenue_cents", _("Sales, at least"), "cents"),
+    Column("clicks", _("Clicks, at least"), "number"),
     Column("source", _("Reported by")),
 ]
 
 
 def as_table(data: Attribution) -> Table:
-    return Table(COLUMNS, [[c.code, c.podcast, c.orders, c.cents, c.source] for c in data.codes], data.currency)
+    return Table(
+        COLUMNS, [[c.code, c.podcast, c.orders, c.cents, c.clicks, c.source] for c in data.codes], data.currency
+    )
 
 
 ATTRIBUTION = Card(
     name="attribution",
-    title=_("Codes"),
+    title=_("Codes and links"),
     template="dashboards/advertiser/attribution.html",
     load=load,
     as_table=as_table,
