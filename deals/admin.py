@@ -1,7 +1,7 @@
 """The sales desk: deals, sponsors, agencies, contacts, and the rules of the pipeline."""
 
+from functools import partial
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Case, IntegerField, QuerySet, Value, When
@@ -18,11 +18,12 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from deals import admin_views, services
+from deals import admin_views, board_views, services
 from deals.forms import SPONSOR_COLUMNS, DealForm, SponsorForm
 from deals.models import Agency, Campaign, Contact, Goal, GuardRule, Sponsor, StageRule
 from deals.queries import stage_settings
 from deals.rules import StageSetting
+from tracker.flags.services import is_on
 from tracker.lib import ui, words
 from tracker.lib.admin import BaseAdmin
 from tracker.lib.spreadsheets import InertCsv
@@ -122,8 +123,18 @@ class CampaignAdmin(CsvExport, BaseAdmin):
         return deals.annotate(expected_days=Case(*ages, default=None, output_field=IntegerField()))
 
     def get_urls(self) -> list[URLPattern]:
-        move = self.admin_site.admin_view(self.move_view)
-        return [path("<uuid:object_id>/move/", move, name="deals_campaign_move"), *super().get_urls()]
+        pages = {
+            "<uuid:object_id>/move/": ("move", admin_views.move_one),
+            "board/": ("board", board_views.board),
+            "board/move/": ("board_move", board_views.board_move),
+            "board/more/": ("board_more", board_views.board_more),
+        }
+        inside = self.admin_site.admin_view
+        own = [
+            path(route, inside(partial(view, model_admin=self)), name=f"deals_campaign_{name}")
+            for route, (name, view) in pages.items()
+        ]
+        return [*own, *super().get_urls()]
 
     def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         """A deal is lost, not deleted: its history counts in every rate."""
@@ -152,16 +163,17 @@ class CampaignAdmin(CsvExport, BaseAdmin):
         return format_html('<span class="num {}">{}</span>', f"tone-{tone}" if tone else "", shown)
 
     # --- acts
-    @action(description=_("Move to another stage"), url_path="open-move", permissions=["change"])
+    @action(description=_("Move to another stage"), url_path="open-move", permissions=["move"])
     def open_move(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:deals_campaign_move", args=[object_id]))
 
-    def move_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
-        return admin_views.move_one(self, request, str(object_id))
+    def has_move_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """The stage moves while the pipeline is switched on, for those who may change deals."""
+        return self.has_change_permission(request) and is_on(admin_views.FLAG)
 
-    @admin.action(description=_("Move chosen deals"), permissions=["change"])
+    @admin.action(description=_("Move chosen deals"), permissions=["move"])
     def move_chosen(self, request: HttpRequest, deals: QuerySet[Campaign]) -> HttpResponse | None:
-        return admin_views.move_many(self, request, deals)
+        return admin_views.move_many(request, deals, model_admin=self)
 
     # --- writing
     def save_model(self, request: HttpRequest, obj: Campaign, form: DealForm, change: bool) -> None:

@@ -1,6 +1,7 @@
 """Acts of the sales desk that need a page of their own."""
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -16,7 +17,7 @@ from deals.forms import MoveForm, stages_to_offer
 from deals.models import Campaign
 from deals.queries import unmet_guards
 from deals.services import is_manager, move_deal
-from tracker.flags import services as flags
+from tracker.flags.pages import flag_required
 from tracker.lib.errors import DomainError
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ FLAG = "ENABLE_DEAL_PIPELINE"
 BULK_LIMIT = 200
 
 
-def move_one(model_admin: "CampaignAdmin", request: HttpRequest, object_id: str) -> HttpResponse:
+@flag_required(FLAG)
+def move_one(request: HttpRequest, object_id: UUID, *, model_admin: "CampaignAdmin") -> HttpResponse:
     """Ask where a deal goes and why, then move it."""
-    flags.require(FLAG)
     campaign = get_object_or_404(Campaign.objects.select_related("sponsor"), pk=object_id)
     if not model_admin.has_change_permission(request, campaign):
         raise PermissionDenied
@@ -59,9 +60,8 @@ def move_one(model_admin: "CampaignAdmin", request: HttpRequest, object_id: str)
     return render(request, "deals/admin_move.html", context, status=409 if form.non_field_errors() else 200)
 
 
-def move_many(model_admin: "CampaignAdmin", request: HttpRequest, deals: QuerySet[Campaign]) -> HttpResponse | None:
+def move_many(request: HttpRequest, deals: QuerySet[Campaign], *, model_admin: "CampaignAdmin") -> HttpResponse | None:
     """Ask where the chosen deals go and why, then move each by itself: one that is refused leaves the others."""
-    flags.require(FLAG)
     chosen = list(deals.select_related("sponsor").order_by("name")[: BULK_LIMIT + 1])
     if len(chosen) > BULK_LIMIT:
         messages.error(request, _("Choose at most %(limit)s deals at a time.") % {"limit": BULK_LIMIT})

@@ -119,6 +119,17 @@ def test_looking_at_the_move_changes_nothing(desk):
     assert deal.stage == "lead"
 
 
+def test_nothing_moves_while_the_pipeline_is_switched_off(tenant, client, salesperson, login):
+    login(client, salesperson)
+    deal = make_campaign(stage="lead")
+
+    assert client.get(f"{LIST}{deal.pk}/move/").status_code == 404
+    assert "Move chosen deals" not in client.get(LIST).content.decode()
+    client.post(LIST, {"action": "move_chosen", "_selected_action": [str(deal.pk)], "stage": "qualified"})
+    deal.refresh_from_db()
+    assert deal.stage == "lead"
+
+
 def test_only_a_manager_is_offered_an_exception(desk, login, sales_manager):
     deal = make_campaign(stage="lead")
     assert 'name="force"' not in desk.get(f"{LIST}{deal.pk}/move/").content.decode()
