@@ -89,7 +89,7 @@ class CampaignAdmin(CsvExport, BaseAdmin):
     )
     list_filter_submit = True
     search_fields = ("name", "sponsor__name", "next_step")
-    autocomplete_fields = ("sponsor", "agency", "owner")
+    autocomplete_fields = ("sponsor", "agency", "owner", "wanted_podcasts")
     ordering = ("-stage_changed_at",)
     actions = ("move_chosen", "export_chosen")
     actions_detail = ("open_move",)
