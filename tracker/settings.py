@@ -7,6 +7,7 @@ import pghistory
 
 from tracker.dashboards.admin_theme import UNFOLD  # noqa: F401
 from tracker.lib.logs import log_settings
+from tracker.lib.reporting import report_errors_to
 from tracker.schedules import SCHEDULES, UPKEEP
 from tracker.stack.state import local_environment
 
@@ -349,6 +350,12 @@ ETL_MAX_UPLOAD_BYTES = env.int("ETL_MAX_UPLOAD_BYTES", default=200 * 1024 * 1024
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 LOG_JSON = env.bool("LOG_JSON", default=not DEBUG and SITE_SCHEME == "https")
 LOGGING = log_settings(as_json=LOG_JSON, level=env("LOG_LEVEL", default="INFO"))
+
+# --- eyes: nothing is sent anywhere unless it is asked for ------------------------------------------------------------
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
+PROMETHEUS_EXPORT_MIGRATIONS = False
+if SENTRY_DSN := env("SENTRY_DSN", default=""):
+    report_errors_to(SENTRY_DSN)
 
 # --- features: every switch is off unless the environment or the tenant turns it on (docs/how-to/switch-a-feature.md) -
 FEATURE_FLAGS = [

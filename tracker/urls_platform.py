@@ -4,10 +4,12 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from tracker.lib.admin import platform_admin
+from tracker.tenants.metrics import metrics
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", platform_admin.urls),
+    path("metrics", metrics),
     path("accounts/", include("tracker.accounts.urls")),
 ]
 

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -172,12 +173,15 @@ class Supervisor:
         worker[1:1] = ["-W", quiet]
         beat = [*celery, "beat", "--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile", ""]
         self.programs = [Program("web", web, 25), Program("worker", worker, 25), Program("beat", beat, 10)]
+        counters = self.state.folder / "counters"  # of the web processes, for /metrics; they begin anew with us
+        shutil.rmtree(counters, ignore_errors=True)
+        counters.mkdir()
         self._say("starting web, worker and beat")
         for program in self.programs:
             program.process = subprocess.Popen(  # noqa: S603
                 program.command,
                 cwd=PROJECT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "PROMETHEUS_MULTIPROC_DIR": str(counters)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

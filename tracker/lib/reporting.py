@@ -1,0 +1,34 @@
+"""Errors to a Sentry, where one is named: with the tenant and the request's id, without people, bodies or secrets."""
+
+from typing import Any
+
+import sentry_sdk
+import structlog
+from django.db import connection
+
+KEPT_OF_A_REQUEST = {"method", "url"}
+
+
+def report_errors_to(dsn: str, *, transport: Any = None) -> None:
+    """Send unhandled errors of web and worker to this address."""
+    sentry_sdk.init(
+        dsn=dsn,
+        transport=transport,
+        before_send=_without_people,
+        send_default_pii=False,
+        include_local_variables=False,
+        max_request_body_size="never",
+        traces_sample_rate=0.0,
+    )
+
+
+def _without_people(event: Any, hint: dict[str, Any]) -> Any:
+    event.setdefault("tags", {})["tenant"] = getattr(connection, "schema_name", "public")
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    if request_id:
+        event["tags"]["request_id"] = request_id
+    if "request" in event:
+        event["request"] = {key: value for key, value in event["request"].items() if key in KEPT_OF_A_REQUEST}
+    event.pop("user", None)
+    event.pop("breadcrumbs", None)
+    return event
