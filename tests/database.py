@@ -80,6 +80,21 @@ def copy_of_template(label: str) -> Iterator[str]:
             _drop(server, name)
 
 
+@contextmanager
+def empty_database(label: str) -> Iterator[str]:
+    """Make an empty database, point Django at it, and drop it at the end."""
+    name = f"t_{os.environ['TRACKER_TEST_RUN']}_{os.environ.get('PYTEST_XDIST_WORKER', 'one')}_{label}"
+    with _server() as server:
+        _drop(server, name)
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        with _pointed_at(name):
+            yield name
+    finally:
+        with _server() as server:
+            _drop(server, name)
+
+
 def drop_leftovers() -> None:
     """Drop the copies of runs that were killed."""
     with _server() as server:

@@ -15,7 +15,6 @@ def report_errors_to(dsn: str, *, transport: Any = None) -> None:
         dsn=dsn,
         transport=transport,
         before_send=_without_people,
-        send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",
         traces_sample_rate=0.0,

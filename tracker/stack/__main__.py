@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from tracker.stack import state as state_module
+from tracker.stack.programs import client_program, connection_environment
 from tracker.stack.servers import Servers
 from tracker.stack.state import PROJECT, StackError, local_environment, state_of
 
@@ -60,16 +61,12 @@ def psql(arguments: argparse.Namespace) -> int:
     """Open psql on the database that the environment names, or on the embedded one."""
     import environ
 
-    from tracker.stack.postgres import Postgres
-
     local_environment(PROJECT)
     if sentence := state_module.not_running(PROJECT):
         raise StackError(sentence)
     database = environ.Env.db_url_config(os.environ["DATABASE_URL"])
-    given = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
-    environment = {**os.environ, **{name: str(database[key]) for name, key in given.items() if database.get(key)}}
-    program = str(Postgres(state_of(PROJECT)).installation / "bin" / "psql")
-    return subprocess.run([program, *arguments.rest], env=environment, check=False).returncode  # noqa: S603
+    environment = {**os.environ, **connection_environment(database)}
+    return subprocess.run([client_program("psql"), *arguments.rest], env=environment, check=False).returncode  # noqa: S603
 
 
 def env(_: argparse.Namespace) -> int:

@@ -60,7 +60,7 @@ def request_tenant(
 
     Raises DomainError("bad_slug"), ("bad_time_zone"), ("bad_currency") and Conflict("slug_taken").
     """
-    _check_slug(slug, is_platform=is_platform)
+    check_slug(slug, is_platform=is_platform)
     if time_zone not in available_timezones():
         raise DomainError("bad_time_zone", _("There is no time zone called %(zone)s.") % {"zone": time_zone})
     if not (len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()):
@@ -132,7 +132,8 @@ def _set_status(tenant: Tenant, to: Tenant.Status, *, note: str = "") -> None:
     tenant.save(update_fields=["status", "status_note"])
 
 
-def _check_slug(slug: str, *, is_platform: bool) -> None:
+def check_slug(slug: str, *, is_platform: bool = False) -> None:
+    """Refuse what cannot be a tenant's slug with DomainError("bad_slug")."""
     try:
         SLUG(slug)
     except ValidationError as error:
