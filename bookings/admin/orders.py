@@ -1,20 +1,25 @@
 """Orders at the sales desk, and how the house appears on them."""
 
+import re
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet, Sum
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from bookings.admin.base import FLAG, BookingsAdmin
-from bookings.models import InsertionOrder, IOBooking, OrderProfile
+from bookings.models import InsertionOrder, IOBooking, OrderProfile, OrderVersion
 from bookings.pricing import order_totals
+from bookings.queries.documents import buyers_of
+from bookings.services import send_order
 from bookings.services.logos import png_of
 from tracker.flags import services as flags
 from tracker.lib.errors import DomainError
@@ -56,7 +61,8 @@ class OrderAdmin(BookingsAdmin):
     search_fields = ("number", "campaign__name", "campaign__sponsor__name", "buyer_reference")
     ordering = ("-order_id",)
     inlines = (LineInline,)
-    actions_detail = ("print_view",)
+    actions_detail = ("send", "print_view")
+    change_form_after_template = "admin/bookings/versions.html"
     fields = (
         *("campaign", "number", "state", "version", "currency", "time_zone", "totals"),
         *("commission_permille", "measurement_of_record", "guarantee_days", "tolerance_permille"),
@@ -92,6 +98,41 @@ class OrderAdmin(BookingsAdmin):
         found = order_totals([getattr(order, "lines_gross", 0) or 0], commission_permille=order.commission_permille)
         amounts = [f"{cents / 100:,.2f}" for cents in (found.gross_cents, found.commission_cents, found.net_cents)]
         return format_html("{} − {} = {} {}", *amounts, order.currency)
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        extra = kwargs.pop("extra_context", None) or {}
+        versions = OrderVersion.objects.filter(order_id=object_id).prefetch_related("signatures").defer("document")
+        extra["versions"] = versions.defer("pdf", "signed_pdf", "document").order_by("-number")
+        return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
+
+    @action(description=_("Send to sign"), icon="send", permissions=["change"])
+    def send(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        order = self.get_object(request, object_id)
+        if order is None:
+            raise Http404
+        back = reverse("admin:bookings_insertionorder_change", args=[order.pk])
+        if request.method == "POST":
+            given = re.split(r"[\s,;]+", request.POST.get("to", ""))
+            try:
+                sent = send_order(
+                    order=order, to=given, note=request.POST.get("note", ""), by=request.user, at=timezone.now()
+                )
+            except DomainError as refusal:
+                messages.error(request, refusal.message)
+                return HttpResponseRedirect(request.path)
+            words = {"version": sent.version.number, "to": ", ".join(filter(None, given))}
+            messages.success(request, _("Version %(version)s was sent to %(to)s.") % words)
+            return HttpResponseRedirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "title": _("Send order"),
+            "order": order,
+            "back": back,
+            "to": ", ".join(buyers_of(order)),
+            "print_view": reverse("bookings:order-print", args=[order.pk]),
+        }
+        return TemplateResponse(request, "admin/bookings/send.html", context)
 
     @action(description=_("Print view"), icon="print", permissions=["view"])
     def print_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -16,8 +16,14 @@ from bookings.models.house import OrderNumber, OrderProfile
 from bookings.models.inventory import UNDATED_DROP, AdUnit, SlotClaim, slot_number
 from bookings.models.makegood import Makegood, MakegoodEntry, MakegoodOffer, MakegoodOption
 from bookings.models.order import InsertionOrder
+from bookings.models.paper import BookingCopy, CalendarFeed, OrderSignature, OrderVersion, SigningLink
 
 __all__ = [
+    "SigningLink",
+    "OrderVersion",
+    "OrderSignature",
+    "CalendarFeed",
+    "BookingCopy",
     "UNDATED_DROP",
     "AdUnit",
     "AgreedCount",

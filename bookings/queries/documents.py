@@ -75,6 +75,16 @@ def standing_of(order: InsertionOrder) -> Standing:
     )
 
 
+def buyers_of(order: InsertionOrder) -> list[str]:
+    """Return the mail addresses of those who would sign an order: the agency's people, else the sponsor's own."""
+    campaign = Campaign.objects.select_related("sponsor").get(pk=order.campaign_id)
+    agency_id = campaign.agency_id or campaign.sponsor.agency_id
+    people = (
+        Contact.objects.filter(agency_id=agency_id) if agency_id else Contact.objects.filter(sponsor=campaign.sponsor)
+    )
+    return list(people.exclude(email="").order_by("name", "contact_id").values_list("email", flat=True)[:3])
+
+
 def _publisher(profile: OrderProfile) -> Party:
     return Party(
         name=clean(profile.legal_name or current_tenant().name),

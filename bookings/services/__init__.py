@@ -6,9 +6,11 @@ from bookings.services.exports import Printed, export_pdf
 from bookings.services.moves import cancellation_preview, move_booking
 from bookings.services.orders import draft_order, number_order, order_zone_name
 from bookings.services.slots import block_slot, unblock_slot
+from bookings.services.versions import Sent, send_order, sign_order
 
 __all__ = [
     "Printed",
+    "Sent",
     "Upserted",
     "add_ad_unit",
     "block_slot",
@@ -21,6 +23,8 @@ __all__ = [
     "number_order",
     "order_zone_name",
     "schedule_booking",
+    "send_order",
+    "sign_order",
     "unblock_slot",
     "upsert_booking",
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from bookings import pdf
-from bookings.models import InsertionOrder, IOBooking
+from bookings.models import InsertionOrder, IOBooking, OrderVersion
 from bookings.queries.documents import document_of, standing_of
 from bookings.services.orders import number_order
 from tracker.events.services import emit
@@ -25,14 +25,16 @@ class Printed:
 def export_pdf(*, booking: IOBooking, by: HasActor | Actor, at: datetime) -> Printed:
     """Print the order of a booking. The order takes its number when it has none yet.
 
-    Emits io.pdf_exported. Raises DomainError("pdf_unavailable") with the remedy when Pango is missing (nothing is
-    numbered then), DomainError("order_too_long").
+    A sent order is the file that was kept when it was sent (or signed): the same bytes each time, whatever changed in
+    the product since. Emits io.pdf_exported. Raises DomainError("pdf_unavailable") with the remedy when Pango is
+    missing (nothing is numbered then), DomainError("order_too_long").
     """
-    pdf.require()
     with transaction.atomic():
-        order = number_order(order=InsertionOrder(pk=booking.order_id), by=by, at=at)
-        document = document_of(order)
-        content = pdf.render(document, standing_of(order))
+        kept = (
+            OrderVersion.objects.filter(order_id=booking.order_id).select_related("order").order_by("-number").first()
+        )
+        printed = _kept(kept) if kept is not None else _drawn(booking, by, at)
+        order = InsertionOrder.objects.get(pk=booking.order_id)
         emit(
             "io.pdf_exported",
             subject=booking,
@@ -43,8 +45,21 @@ def export_pdf(*, booking: IOBooking, by: HasActor | Actor, at: datetime) -> Pri
                 "campaign_id": str(booking.campaign_id),
                 "order_id": str(order.pk),
                 "number": order.number,
-                "version": order.version,
-                "digest": document.digest,
+                "version": kept.number if kept else order.version,
+                "digest": printed.digest,
             },
         )
+    return printed
+
+
+def _kept(version: OrderVersion) -> Printed:
+    content = bytes(version.signed_pdf or version.pdf or b"")
+    return Printed(f"{version.order.number}-v{version.number}.pdf", content, version.digest)
+
+
+def _drawn(booking: IOBooking, by: HasActor | Actor, at: datetime) -> Printed:
+    pdf.require()
+    order = number_order(order=InsertionOrder(pk=booking.order_id), by=by, at=at)
+    document = document_of(order)
+    content = pdf.render(document, standing_of(order))
     return Printed(f"{order.number}-v{order.version}.pdf", content, document.digest)

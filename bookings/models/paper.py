@@ -1,0 +1,146 @@
+"""What left the house: versions of an order, the links to sign them, the signatures; copy and feeds."""
+
+import pghistory
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tracker.lib.ids import new_id
+
+
+class OrderVersion(models.Model):
+    """An order as it was sent: parties, lines, prices and terms copied, and the very bytes of its paper.
+
+    `document` is bookings.document.OrderDocument as JSON. A change is a new version; this row is never edited, save
+    that it is signed or replaced.
+    """
+
+    class Severity(models.TextChoices):
+        FIRST = "first", _("first version")
+        MINOR = "minor", _("minor")
+        MATERIAL = "material", _("material")
+        CRITICAL = "critical", _("critical")
+
+    version_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    order = models.ForeignKey("bookings.InsertionOrder", on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    document = models.JSONField()
+    digest = models.CharField(max_length=64)
+    severity = models.CharField(max_length=8, choices=Severity)
+    # Sentences that tell what changed since the version before.
+    changes = models.JSONField(default=list)
+    pdf = models.BinaryField(null=True)
+    signed_pdf = models.BinaryField(null=True)
+    sent_at = models.DateTimeField()
+    sent_by = models.JSONField()
+    needs_signature = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "order_versions"
+        verbose_name = _("order version")
+        verbose_name_plural = _("order versions")
+        constraints = [models.UniqueConstraint(fields=["order", "number"], name="order_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.order} v{self.number}"
+
+
+class OrderSignature(models.Model):
+    """A side's name under a version, with the time and the hash of what was signed."""
+
+    class Side(models.TextChoices):
+        PUBLISHER = "publisher", _("publisher")
+        BUYER = "buyer", _("buyer")
+
+    signature_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    version = models.ForeignKey("bookings.OrderVersion", on_delete=models.PROTECT, related_name="signatures")
+    side = models.CharField(max_length=9, choices=Side)
+    name = models.CharField(max_length=120)
+    title = models.CharField(max_length=120, blank=True)
+    digest = models.CharField(max_length=64)
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "order_signatures"
+        constraints = [models.UniqueConstraint(fields=["version", "side"], name="signed_once_a_side")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.get_side_display()})"
+
+
+class SigningLink(models.Model):
+    """A private address at which one version can be read and signed without an account. Its secret is kept hashed."""
+
+    link_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    version = models.ForeignKey("bookings.OrderVersion", on_delete=models.CASCADE, related_name="links")
+    token_hash = models.CharField(max_length=64, unique=True)
+    sent_to = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "order_signing_links"
+
+    def __str__(self) -> str:
+        return f"{self.version} → {', '.join(self.sent_to)}"
+
+
+@pghistory.track()
+class BookingCopy(models.Model):
+    """What the host is to say in a booking's reads: written by sales, accepted or sent back by the creator.
+
+    The approved version is frozen; a change after it is a new version.
+    """
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed", _("waiting for the creator")
+        CHANGE_ASKED = "change_asked", _("change asked for")
+        APPROVED = "approved", _("approved")
+        REPLACED = "replaced", _("replaced")
+
+    copy_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    booking = models.ForeignKey("bookings.IOBooking", on_delete=models.CASCADE, related_name="copies")
+    number = models.PositiveIntegerField()
+    talking_points = models.TextField()
+    must_say = models.TextField(blank=True)
+    disclosure = models.CharField(max_length=300, blank=True)
+    due_on = models.DateField(null=True, blank=True)
+    status = models.CharField(max_length=12, choices=Status, default=Status.PROPOSED)
+    answer = models.TextField(blank=True)
+    written_by = models.JSONField()
+    written_at = models.DateTimeField()
+    decided_by = models.JSONField(null=True, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    late_told_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "booking_copies"
+        verbose_name = _("copy")
+        verbose_name_plural = _("copies")
+        constraints = [models.UniqueConstraint(fields=["booking", "number"], name="booking_copy_once")]
+
+    def __str__(self) -> str:
+        return f"{self.booking} · {self.number}"
+
+
+@pghistory.track()
+class CalendarFeed(models.Model):
+    """A private address that a calendar program reads: the reads of one show, or of the whole house. Revocable."""
+
+    feed_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=120)
+    podcast = models.ForeignKey(
+        "metrics.Podcast", on_delete=models.CASCADE, null=True, blank=True, related_name="calendar_feeds"
+    )
+    owner = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="calendar_feeds")
+    token_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "calendar_feeds"
+        verbose_name = _("calendar feed")
+        verbose_name_plural = _("calendar feeds")
+
+    def __str__(self) -> str:
+        return self.name
