@@ -105,6 +105,7 @@ def import_detail(request: HttpRequest, import_id: UUID) -> HttpResponse:
             "more_issues": len(issues) > ISSUES_SHOWN,
             "may_import": request.user.has_perm("etl.add_import"),
             "step": _step(run),
+            "can_undo": services.can_undo(run),
         },
     )
 
@@ -141,6 +142,17 @@ def cancel(request: HttpRequest, import_id: UUID) -> HttpResponse:
     """Stop an import that has not ended."""
     try:
         services.cancel_import(import_run=get_object_or_404(Import, pk=import_id), by=request.user, at=timezone.now())
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+    return redirect("etl:import", import_id)
+
+
+@require_POST
+@import_page("etl.add_import")
+def undo(request: HttpRequest, import_id: UUID) -> HttpResponse:
+    """Take an import back."""
+    try:
+        services.undo_import(import_run=get_object_or_404(Import, pk=import_id), by=request.user, at=timezone.now())
     except DomainError as refusal:
         messages.error(request, refusal.message)
     return redirect("etl:import", import_id)

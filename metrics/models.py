@@ -137,6 +137,8 @@ class MetricBatch(models.Model):
     label = models.CharField(max_length=200, blank=True)
     first_day = models.DateField(null=True)
     last_day = models.DateField(null=True)
+    # The batch that took this one back.
+    undone_by = models.IntegerField(null=True)
     recorded_at = models.DateTimeField()
 
     class Meta:
@@ -200,6 +202,8 @@ class ReplacedMetric(models.Model):
     # The batch that had said it, and the one that said otherwise.
     batch_code = models.IntegerField()
     replaced_by = models.IntegerField()
+    # The undoing after which this step is only history: it says what was known, and nothing goes back to it.
+    closed_by = models.IntegerField(null=True)
 
     class Meta:
         db_table = "listener_metrics_replaced"

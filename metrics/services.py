@@ -33,6 +33,7 @@ from metrics.models import (
     MetricSource,
     Podcast,
 )
+from metrics.undoing import Undone, take_back
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor
 from tracker.lib.errors import Conflict, DomainError
@@ -236,6 +237,27 @@ def preview_facts(*, spool: FactSpool, progress: recording.Progress = lambda row
         return recording.Preview(recording.Difference(new=0, changed=0, unchanged=0), None, None, [])
     recording.stage(spool, batch_code=0, progress=progress)
     return recording.preview_staged()
+
+
+@transaction.atomic
+def undo_facts(*, import_id: UUID, at: datetime, label: str = "") -> Undone:
+    """Take back what an import brought: rows go or become what they were; what a later import changed stays."""
+    recording.lock_facts()
+    done = Undone(removed=0, restored=0, kept=0, kept_first=[])
+    for batch in MetricBatch.objects.filter(import_id=import_id, undone_by=None).order_by("-code"):
+        undo = MetricBatch.objects.create(
+            label=label[:200], first_day=batch.first_day, last_day=batch.last_day, recorded_at=at
+        )
+        found = take_back(batch_code=batch.code, by_batch=undo.code, first_day=batch.first_day, last_day=batch.last_day)
+        batch.undone_by = undo.code
+        batch.save(update_fields=["undone_by"])
+        done = Undone(
+            removed=done.removed + found.removed,
+            restored=done.restored + found.restored,
+            kept=done.kept + found.kept,
+            kept_first=[*done.kept_first, *found.kept_first],
+        )
+    return done
 
 
 def record_metrics(*, rows: Iterable[DayOfEpisode], at: datetime, label: str = "") -> Recorded:
