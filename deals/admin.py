@@ -18,7 +18,7 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from deals import admin_views, board_views, services
+from deals import admin_views, board_views, services, sponsor_views
 from deals.forms import SPONSOR_COLUMNS, DealForm, SponsorForm
 from deals.models import Agency, Campaign, Contact, Goal, GuardRule, Sponsor, StageRule
 from deals.queries import stage_settings
@@ -219,6 +219,22 @@ class SponsorAdmin(CsvExport, BaseAdmin):
         ),
         (None, {"fields": ("is_archived",)}),
     )
+
+    actions_list = ("open_duplicates",)
+
+    def get_urls(self) -> list[URLPattern]:
+        inside = self.admin_site.admin_view
+        duplicates = inside(partial(sponsor_views.duplicates, model_admin=self))
+        undo = inside(partial(sponsor_views.undo, model_admin=self))
+        return [
+            path("duplicates/", duplicates, name="deals_sponsor_duplicates"),
+            path("duplicates/<uuid:merge_id>/undo/", undo, name="deals_sponsor_unmerge"),
+            *super().get_urls(),
+        ]
+
+    @action(description=_("Duplicates"), url_path="open-duplicates", permissions=["change"])
+    def open_duplicates(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:deals_sponsor_duplicates"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sponsor]:
         return super().get_queryset(request).filter(merged_into__isnull=True)
