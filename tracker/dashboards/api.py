@@ -13,6 +13,7 @@ from tracker.dashboards.advertiser.page import ADVERTISER
 from tracker.dashboards.creator.page import CREATOR
 from tracker.dashboards.ops.page import OPS
 from tracker.dashboards.pages import CARDS, Dashboard, cards_on
+from tracker.dashboards.version import page_tag
 from tracker.flags.services import switched_on
 from tracker.lib import words
 
@@ -31,6 +32,10 @@ class DashboardView(TrackerView):
     dashboard: Dashboard
 
     def answer(self, request: Request) -> Response:
+        tag = page_tag(request, self.dashboard.tables, at=self.now, relative=self.dashboard.is_relative)
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if tag and request.headers.get("If-None-Match") == tag:
+            return Response(status=304, headers=headers)
         scope = self.dashboard.scope_of(request.user, request.query_params, at=self.now)
         body: dict[str, Any] = {
             "generated_at": self.now.isoformat(),
@@ -43,7 +48,7 @@ class DashboardView(TrackerView):
             if card.as_json:
                 # A card of a feature that is switched off keeps its key and holds nothing.
                 body[card.name] = card.as_json(card.load(scope)) if card in shown else None
-        return Response(body)
+        return Response(body, headers=headers)
 
 
 class CreatorDashboardView(DashboardView):

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.messages import get_messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import render
 from django.urls import path
 from django.urls.resolvers import URLPattern
@@ -18,6 +20,7 @@ from django.views.decorators.http import require_safe
 from tracker.dashboards.cards import Card, Loaded, by_name, load_all
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import as_csv
+from tracker.dashboards.version import page_tag
 from tracker.flags.pages import flag_required
 from tracker.flags.services import switched_on
 from tracker.lib.errors import DomainError, NotFound
@@ -30,7 +33,8 @@ class Dashboard:
     """name: as in addresses; permission: what a role must grant; scope_of: whose numbers, from the address.
 
     summary turns the loaded cards into what stands above them: the sentence, the key figures, the as-of line.
-    more adds what only this dashboard's page needs.
+    more adds what only this dashboard's page needs. tables: all that its numbers are made of; is_relative: whether it
+    says how long ago things were.
     """
 
     name: str
@@ -39,6 +43,8 @@ class Dashboard:
     scope_of: Callable[..., Scope]
     summary: Callable[[Scope, Mapping[str, Loaded]], Any]
     template: str
+    tables: Sequence[type[Model]] = ()
+    is_relative: bool = False
     more: Callable[[HttpRequest], dict[str, Any]] | None = None
 
 
@@ -70,6 +76,9 @@ def urls_of(dashboard: Dashboard) -> list[URLPattern]:
 def _page(request: HttpRequest, dashboard: Dashboard) -> HttpResponse:
     _check(request, dashboard)
     at = timezone.now()
+    tag = page_tag(request, dashboard.tables, at=at, relative=dashboard.is_relative)
+    if tag and request.headers.get("If-None-Match") == tag:
+        return _tagged(HttpResponseNotModified(), tag)
     scope = _scope(request, dashboard, at)
     cards = cards_on(dashboard, switched_on())
     if alone := request.GET.get("card", ""):
@@ -88,7 +97,17 @@ def _page(request: HttpRequest, dashboard: Dashboard) -> HttpResponse:
         "summary": dashboard.summary(scope, found),
         **(dashboard.more(request) if dashboard.more and not alone else {}),
     }
-    return render(request, dashboard.template, context)
+    response = render(request, dashboard.template, context)
+    failed = any(one.report for one in loaded) or bool(get_messages(request).used)
+    return response if failed else _tagged(response, tag)
+
+
+def _tagged(response: HttpResponse, tag: str) -> HttpResponse:
+    """Let the browser keep the page, and ask each time whether it is still so."""
+    if tag:
+        response["ETag"] = tag
+        response["Cache-Control"] = "private, no-cache"
+    return response
 
 
 def _csv(request: HttpRequest, dashboard: Dashboard, name: str) -> HttpResponse:

@@ -8,4 +8,4 @@ from tracker.dashboards.advertiser.fit import AUDIENCE_FIT
 from tracker.dashboards.advertiser.inventory import INVENTORY
 from tracker.dashboards.cards import Card
 
-CARDS: list[Card] = [AUDIENCE_FIT, PROJECTED_CPM, INVENTORY, CAMPAIGNS, DOCUMENTS, ATTRIBUTION]
+CARDS: list[Card] = [AUDIENCE_FIT, INVENTORY, CAMPAIGNS, DOCUMENTS, ATTRIBUTION, PROJECTED_CPM]

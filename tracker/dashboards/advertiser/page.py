@@ -7,7 +7,18 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from bookings.models import (
+    DeliveryPause,
+    DeliveryPolicy,
+    LinkClicks,
+    OrderProfile,
+    PromoCode,
+    Redemption,
+    SlotClaim,
+    VanityLink,
+)
 from deals.models import Sponsor
+from matchmaking.models import Match
 from metrics.models import Podcast
 from tracker.dashboards.advertiser import CARDS
 from tracker.dashboards.advertiser.attribution import Attribution
@@ -16,6 +27,7 @@ from tracker.dashboards.advertiser.cpm import Prices
 from tracker.dashboards.advertiser.documents import Documents
 from tracker.dashboards.advertiser.fit import Fit
 from tracker.dashboards.cards import Loaded
+from tracker.dashboards.made_of import HOUSE, SHOWS, SOLD
 from tracker.dashboards.pages import Dashboard
 from tracker.dashboards.scope import Period, Scope, chosen_of
 from tracker.lib import words
@@ -96,4 +108,11 @@ ADVERTISER = Dashboard(
     scope_of=advertiser_scope,
     summary=summary,
     template="dashboards/advertiser.html",
+    tables=[
+        *HOUSE,
+        *SHOWS,
+        *SOLD,
+        *(Match, SlotClaim, DeliveryPause, DeliveryPolicy, OrderProfile),
+        *(PromoCode, VanityLink, LinkClicks, Redemption),
+    ],
 )

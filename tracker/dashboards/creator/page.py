@@ -6,11 +6,13 @@ from datetime import date
 from typing import Any
 
 from bookings.delivery.queries import BookingPace
+from bookings.models import DeliveryPause, DeliveryPolicy, Makegood
 from tracker.dashboards.cards import Loaded
 from tracker.dashboards.creator import CARDS
 from tracker.dashboards.creator.downloads import Downloads, downloads_of
 from tracker.dashboards.creator.makegoods import Makegoods
 from tracker.dashboards.creator.revenue import Revenue
+from tracker.dashboards.made_of import HOUSE, SHOWS, SOLD
 from tracker.dashboards.pages import Dashboard
 from tracker.dashboards.scope import Period, Scope, creator_scope
 
@@ -55,4 +57,5 @@ CREATOR = Dashboard(
     scope_of=creator_scope,
     summary=summary,
     template="dashboards/creator.html",
+    tables=[*HOUSE, *SHOWS, *SOLD, Makegood, DeliveryPause, DeliveryPolicy],
 )

@@ -7,8 +7,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from deals.models import DealAlert, StageRule
+from etl.models import Import
+from tracker.automation.models import JobRun, JobSchedule
 from tracker.dashboards.cards import Loaded
 from tracker.dashboards.checklist import checklist_of
+from tracker.dashboards.made_of import HOUSE, SHOWS, SOLD
 from tracker.dashboards.ops import CARDS
 from tracker.dashboards.ops.etl import Health, WayIn
 from tracker.dashboards.ops.jobs import Jobs
@@ -16,6 +20,7 @@ from tracker.dashboards.ops.pipeline import Pipeline
 from tracker.dashboards.ops.win_loss import Outcome
 from tracker.dashboards.pages import Dashboard
 from tracker.dashboards.scope import Period, Scope
+from tracker.events.models import Delivery
 from tracker.lib import words
 from tracker.lib.errors import DomainError
 
@@ -81,5 +86,7 @@ OPS = Dashboard(
     scope_of=ops_scope,
     summary=summary,
     template="dashboards/ops.html",
+    tables=[*HOUSE, *SHOWS, *SOLD, StageRule, DealAlert, Import, JobRun, JobSchedule, Delivery],
+    is_relative=True,
     more=lambda request: {"checklist": checklist_of(request)},
 )
