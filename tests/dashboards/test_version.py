@@ -11,6 +11,9 @@ from bookings.models import IOBooking
 from tests.factories import NOON, make_booking, make_episode, make_podcast, make_rollup, make_user
 from tracker.dashboards.version import data_version
 
+# Rows are told apart by the transaction that wrote them, so these tests commit for real.
+pytestmark = pytest.mark.own_database
+
 PAGE = "/dashboard/creator"
 
 
