@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from bookings import views
+from bookings.delivery import views as delivery
 
 app_name = "bookings"
 
@@ -12,4 +13,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign/<str:secret>", views.sign, name="sign"),
     path("sign/<str:secret>/order.pdf", views.sign_pdf, name="sign-pdf"),
     path("orders/brand.css", views.brand_css, name="brand-css"),
+    path("bookings/<uuid:io_id>", delivery.booking_detail, name="booking-detail"),
+    path("bookings/<uuid:io_id>/cases", delivery.case_open, name="case-open"),
+    path("bookings/<uuid:io_id>/cases/<uuid:case_id>/offer", delivery.case_offer, name="case-offer"),
+    path("bookings/<uuid:io_id>/cases/<uuid:case_id>/credit", delivery.case_credit, name="case-credit"),
+    path("bookings/<uuid:io_id>/cases/<uuid:case_id>/waive", delivery.case_waive, name="case-waive"),
+    path("bookings/<uuid:io_id>/proof", delivery.proof, name="proof"),
+    path("bookings/<uuid:io_id>/proof/judge", delivery.proof_judge, name="proof-judge"),
+    path("bookings/<uuid:io_id>/proof/<uuid:aircheck_id>/file", delivery.proof_file, name="proof-file"),
+    path("bookings/<uuid:io_id>/count", delivery.count_agree, name="count-agree"),
+    path("bookings/<uuid:io_id>/bill", delivery.bill_release, name="bill-release"),
+    path("bookings/<uuid:io_id>/redemptions", delivery.redemptions_import, name="redemptions-import"),
+    path("billing.csv", delivery.billing_export, name="billing-export"),
+    path("makegood/<str:token>", delivery.offer, name="offer"),
+    path("go/<path:path>", delivery.vanity, name="vanity"),
 ]

@@ -1,7 +1,7 @@
 """From what was read to how each line stands: one `Pacer` for a set of lines, which share their shows' curves."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from bookings.pacing import (
     baked_in_pace,
     days_of,
     dynamic_pace,
+    eligible_days,
     needed_per_day,
     notice_deadline,
     pacing_pct_of,
@@ -157,6 +158,34 @@ class Pacer:
                 if start <= offset < start + age:
                     by_day[counts.first_day + timedelta(days=offset)] += count
         return dict(by_day)
+
+    def expected_by_day(self, flight: Flight, days: Sequence[date]) -> list[float | None]:
+        """What is expected in all by the end of each day; None where no curve is known. An episode that is to come is
+        expected from its planned day on."""
+        measured = self.inputs.source_of.get(flight.booking.pk)
+        booked = flight.booking.booked_impressions
+        if not flight.is_baked_in:
+            left_out = ineligible_days(flight, self.inputs.pauses.get(flight.booking.pk, ()))
+            eligible = eligible_days(flight.first, flight.last, left_out)
+            return [booked * sum(1 for one in eligible if one <= day) / max(1, len(eligible)) for day in days]
+        if measured is None:
+            return [None] * len(days)
+        history = self._history(measured[0])
+        growths = [history.growth(flight.podcast_id, age, flight.window) for age in range(1, flight.window + 1)]
+        if any(growth is None for growth in growths):
+            return [None] * len(days)
+        shares = [0.0, *(growth.share for growth in growths if growth is not None)]
+        episodes = self._episodes_of(flight)
+        goals = split_goal(booked, len(episodes) + self._episodes_to_come(flight, episodes))
+        drops = [self._age(flight, episode, measured)[0] for episode in episodes]
+        expected = []
+        for day in days:
+            total = 0.0
+            for goal, drop in zip(goals, drops, strict=False):
+                age = 0 if drop is None else min(flight.window, max(0, (day - drop).days + 1))
+                total += float(goal) * shares[age]
+            expected.append(total)
+        return list(expected)
 
     # --- baked-in -----------------------------------------------------------------------------------------------------
 
