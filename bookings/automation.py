@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from bookings.clicks import drain_clicks
 from bookings.delivery import upkeep as delivery
 from bookings.services.upkeep import end_holds, move_due_bookings
 from tracker.automation.registry import JobResult, job
@@ -37,3 +38,10 @@ def keep_delivery(*, at: datetime) -> JobResult:
 def settle_makegoods(*, at: datetime) -> JobResult:
     """Warn of lines that will fall short, settle replacements that ran, remind of cases that are due."""
     return delivery.settle_makegoods(at=at)
+
+
+@job("drain-clicks")
+def count_clicks(*, at: datetime) -> JobResult:
+    """Count the clicks on vanity links that the web processes have kept."""
+    clicks = drain_clicks(at=at)
+    return JobResult(summary=f"{clicks} clicks counted", counts={"clicks": clicks})

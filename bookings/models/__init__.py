@@ -1,7 +1,7 @@
 """What was sold, and when it runs: one file for each noun."""
 
 from bookings.models.booking import IOBooking
-from bookings.models.codes import PromoCode, VanityLink
+from bookings.models.codes import ClickSpool, PromoCode, VanityLink
 from bookings.models.delivery import (
     AgreedCount,
     Aircheck,
@@ -19,6 +19,7 @@ from bookings.models.order import InsertionOrder
 from bookings.models.paper import BookingCopy, CalendarFeed, OrderSignature, OrderVersion, SigningLink
 
 __all__ = [
+    "ClickSpool",
     "SigningLink",
     "OrderVersion",
     "OrderSignature",

@@ -53,3 +53,17 @@ class VanityLink(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class ClickSpool(models.Model):
+    """How far a process's file of clicks was counted, written with the counts: so no click counts twice."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    read_to = models.PositiveBigIntegerField(default=0)
+    read_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "click_spools"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.read_to}"
