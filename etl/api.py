@@ -15,6 +15,7 @@ from etl.models import Import, RowIssue
 from etl.services.starting import KINDS, check_size
 from etl.tasks import run_imports
 from tracker.api.views import TrackerView
+from tracker.flags.services import is_on
 from tracker.lib.errors import DomainError, NotFound
 from tracker.tenants.tasks import enqueue
 
@@ -108,10 +109,40 @@ class UploadView(TrackerView):
         return Response(ImportSerializer(run).data, status=202)
 
 
-class StatusView(TrackerView):
+class SheetSerializer(serializers.Serializer):
+    spreadsheet_id = serializers.CharField(max_length=120, help_text="the long part of the sheet's address")
+    worksheet_name = serializers.CharField(max_length=100)
+    kind = serializers.CharField(required=False, allow_blank=True, default="")
+    dry_run = serializers.BooleanField(required=False, default=False)
+
+
+class GoogleSheetsView(TrackerView):
+    """Import a worksheet of a Google sheet that is shared with the house's service account."""
+
+    flag = "ENABLE_GOOGLE_SHEETS_IMPORT"
+    scope = "etl"
+    permission = "etl.add_import"
+
+    @extend_schema(request=SheetSerializer, responses={202: ImportSerializer})
+    def post(self, request: Request) -> Response:
+        form = SheetSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        run = services.start_sheet_import(by=self.actor, at=self.now, **form.validated_data)
+        enqueue(run_imports)
+        return Response(ImportSerializer(run).data, status=202)
+
+
+class ImportReadView(TrackerView):
+    """Reading about imports is open when either way in is."""
+
+    @property
+    def flag(self) -> str | None:  # type: ignore[override]
+        return None if is_on("ENABLE_GOOGLE_SHEETS_IMPORT") else "ENABLE_ETL_CSV_UPLOAD"
+
+
+class StatusView(ImportReadView):
     """How one import stands, with its progress and the rows that could not be taken."""
 
-    flag = "ENABLE_ETL_CSV_UPLOAD"
     scope = "etl"
     permission = "etl.view_import"
 
@@ -123,10 +154,9 @@ class StatusView(TrackerView):
         return Response(ImportDetailSerializer(run).data)
 
 
-class HistoryView(TrackerView):
+class HistoryView(ImportReadView):
     """All imports, newest first: 50 a page, 200 at most."""
 
-    flag = "ENABLE_ETL_CSV_UPLOAD"
     scope = "etl"
     permission = "etl.view_import"
 
@@ -160,6 +190,7 @@ def _number(request: Request, name: str, default: int, most: int) -> int:
 
 urlpatterns = [
     path("etl/upload", UploadView.as_view()),
+    path("etl/google-sheets", GoogleSheetsView.as_view()),
     path("etl/status/<uuid:import_id>", StatusView.as_view()),
     path("etl/history", HistoryView.as_view()),
 ]

@@ -24,3 +24,12 @@ def reap_imports(*, at: datetime) -> JobResult:
     if waiting:
         enqueue(run_imports)
     return JobResult(f"{put_back} put back, {waiting} wait.", {"put_back": put_back, "waiting": waiting})
+
+
+@job("import-google-sheets", flag="ENABLE_GOOGLE_SHEETS_IMPORT")
+def import_google_sheets(*, at: datetime) -> JobResult:
+    """Import the connected sheets whose hour has come."""
+    started = services.import_due_sheets(at=at)
+    if started:
+        enqueue(run_imports)
+    return JobResult(f"{len(started)} sheets are being imported.", {"started": len(started)})

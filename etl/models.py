@@ -98,3 +98,24 @@ class RowIssue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.line}: {self.reason}"
+
+
+class SheetConnection(models.Model):
+    """A Google sheet that this house imports from, now and then or every so many hours."""
+
+    connection_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    spreadsheet_id = models.CharField(max_length=120)
+    worksheet_name = models.CharField(max_length=120)
+    every_hours = models.PositiveSmallIntegerField(null=True, blank=True)
+    last_started_at = models.DateTimeField(null=True, blank=True)
+    connected_by = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "etl_sheet_connections"
+        constraints = [
+            models.UniqueConstraint(fields=["spreadsheet_id", "worksheet_name"], name="sheet_connected_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.worksheet_name

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from etl import views
+from etl import sheet_views, views
 
 app_name = "etl"
 
@@ -10,6 +10,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("imports", views.imports, name="imports"),
     path("imports/upload", views.upload, name="upload"),
     path("imports/templates/<slug:kind>.csv", views.template, name="template"),
+    path("imports/sheets", sheet_views.sheets, name="sheets"),
+    path("imports/sheets/connect", sheet_views.connect, name="sheet-connect"),
+    path("imports/sheets/<uuid:connection_id>/import", sheet_views.import_sheet, name="sheet-import"),
+    path("imports/sheets/<uuid:connection_id>/disconnect", sheet_views.disconnect, name="sheet-disconnect"),
     path("imports/<uuid:import_id>", views.import_detail, name="import"),
     path("imports/<uuid:import_id>/state", views.import_state, name="import-state"),
     path("imports/<uuid:import_id>/import", views.import_now, name="import-now"),

@@ -26,18 +26,23 @@ from tracker.lib.errors import DomainError
 from tracker.tenants.tasks import enqueue
 
 FLAG = "ENABLE_ETL_CSV_UPLOAD"
+SHEETS_FLAG = "ENABLE_GOOGLE_SHEETS_IMPORT"
+FLAGS = (FLAG, SHEETS_FLAG)
 ISSUES_SHOWN = 200
 Page = Callable[..., HttpResponse]
 
 
-def import_page(permission: str) -> Callable[[Page], Page]:
-    """A page of imports: not there while the feature is off, and only for those whose role grants it."""
+def import_page(permission: str, *, flag: str = "") -> Callable[[Page], Page]:
+    """A page of imports: not there while its feature is off, and only for those whose role grants it.
+
+    flag: the feature; without one the page belongs to both ways in.
+    """
 
     def wrap(view: Page) -> Page:
         @wraps(view)
         @login_required
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not is_on(FLAG):
+            if not (is_on(flag) if flag else any(map(is_on, FLAGS))):
                 raise Http404
             if not request.user.has_perm(permission):
                 raise PermissionDenied
@@ -59,14 +64,15 @@ def imports(request: HttpRequest) -> HttpResponse:
         {
             "page": page,
             "progress": {run.pk: progress_of(run) for run in page if not run.is_finished},
-            "may_import": request.user.has_perm("etl.add_import"),
+            "may_import": request.user.has_perm("etl.add_import") and is_on(FLAG),
+            "has_sheets": is_on(SHEETS_FLAG),
             "limit_mb": settings.ETL_MAX_UPLOAD_BYTES // 1_000_000,
         },
     )
 
 
 @require_POST
-@import_page("etl.add_import")
+@import_page("etl.add_import", flag=FLAG)
 def upload(request: HttpRequest) -> HttpResponse:
     """Take a file and check it first; a script gets the address of the check, a plain form is led there."""
     file = request.FILES.get("file")

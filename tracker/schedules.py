@@ -8,6 +8,7 @@ SCHEDULES: list[dict[str, object]] = [
     {"job": "refresh-metrics-daily", "minute": "0", "hour": "2", "step_minutes": 24 * 60},
     {"job": "recalculate-matches", "minute": "30", "hour": "2", "step_minutes": 24 * 60},
     {"job": "etl-health-check", "minute": "10", "hour": "*", "step_minutes": 60},
+    {"job": "import-google-sheets", "minute": "20", "hour": "*", "step_minutes": 60},
     {"job": "reap-imports", "minute": "*", "hour": "*", "step_minutes": 1},
     {"job": "pipeline-alerts", "minute": "0", "hour": "*", "step_minutes": 60, "local_hour": 8},
     {"job": "move-bookings", "minute": "5", "hour": "*", "step_minutes": 60},

@@ -3,6 +3,7 @@
 from etl.services.health import check_etl_health
 from etl.services.leases import reap_lost_imports
 from etl.services.running import run_waiting_imports
+from etl.services.sheets import connect_sheet, disconnect_sheet, import_due_sheets, start_sheet_import
 from etl.services.starting import cancel_import, import_checked, start_import
 from etl.services.undoing import can_undo, undo_import
 
@@ -10,9 +11,13 @@ __all__ = [
     "can_undo",
     "cancel_import",
     "check_etl_health",
+    "connect_sheet",
+    "disconnect_sheet",
     "import_checked",
+    "import_due_sheets",
     "reap_lost_imports",
     "run_waiting_imports",
     "start_import",
+    "start_sheet_import",
     "undo_import",
 ]

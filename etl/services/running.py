@@ -18,6 +18,8 @@ from etl.services.bookings_file import MOST_ROWS, BookingsReading, TooManyRows, 
 from etl.services.issues import IssueKeeper
 from etl.services.leases import TRIES, Cancelled, LeaseLost, Pulse, claim_next, fail, finish
 from etl.services.metrics_file import MetricsReading, preview_metrics, write_metrics
+from etl.services.sheets import SOURCE as GOOGLE_SHEETS
+from etl.services.sheets import fetch_sheet
 from tracker.events.services import emit
 from tracker.lib.actors import Actor
 from tracker.lib.errors import DomainError
@@ -99,6 +101,9 @@ def run_import(run: Import) -> None:
 
 
 def _read_and_write(run: Import, issues: IssueKeeper, pulse: Pulse, at: datetime) -> None:
+    if run.source == GOOGLE_SHEETS and not run.file:
+        fetch_sheet(run)
+        pulse.tick()
     with run.file.open("rb") as stream:
         table = TableFile(stream)
         header = read_header(table.header, kind=run.kind)

@@ -1,0 +1,110 @@
+"""Imports from Google Sheets: now, or again and again."""
+
+import csv
+import hashlib
+import io
+import re
+from datetime import datetime, timedelta
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+
+from etl.models import Import, SheetConnection
+from etl.records import shown
+from etl.services.starting import KINDS
+from etl.sheets import read_sheet
+from tracker.lib.actors import SYSTEM, Actor, HasActor, actor_of
+from tracker.lib.errors import DomainError
+
+SOURCE = "google_sheets"
+
+
+@transaction.atomic
+def start_sheet_import(
+    *,
+    spreadsheet_id: str,
+    worksheet_name: str,
+    by: HasActor | Actor,
+    at: datetime,
+    kind: str = "",
+    dry_run: bool = False,
+) -> Import:
+    """Let a worker read a sheet and import it; the answer's status is pending. The edge starts the worker.
+
+    Raises DomainError("invalid_spreadsheet"), DomainError("worksheet_missing"), DomainError("unknown_kind").
+    """
+    spreadsheet_id, worksheet_name = spreadsheet_id.strip(), worksheet_name.strip()
+    check_sheet(spreadsheet_id, worksheet_name)
+    if kind and kind not in KINDS:
+        raise DomainError("unknown_kind", f"There is no kind {shown(kind)}; it is one of {', '.join(KINDS)}.")
+    return Import.objects.create(
+        source=SOURCE,
+        kind=kind,
+        file_name=shown(f"{worksheet_name} ({spreadsheet_id[:12]}…)"),
+        is_dry_run=dry_run,
+        created_by=actor_of(by).as_json(),
+        metadata={"spreadsheet_id": spreadsheet_id, "worksheet_name": worksheet_name},
+    )
+
+
+def check_sheet(spreadsheet_id: str, worksheet_name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,120}", spreadsheet_id):
+        told = "This is not a spreadsheet's id: take the long part of its address between /d/ and /edit."
+        raise DomainError("invalid_spreadsheet", told, field="spreadsheet_id")
+    if not 0 < len(worksheet_name) <= 100:
+        raise DomainError("worksheet_missing", "Name the worksheet, the tab at the foot.", field="worksheet_name")
+
+
+def fetch_sheet(run: Import) -> None:
+    """Read the sheet of an import and keep it as the import's file, as it was at that moment. Raises SheetError."""
+    rows = read_sheet(spreadsheet_id=run.metadata["spreadsheet_id"], worksheet_name=run.metadata["worksheet_name"])
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    content = text.getvalue().encode("utf-8", "replace")
+    run.digest = hashlib.sha256(content).hexdigest()
+    run.file_size = len(content)
+    run.file.save("sheet.csv", ContentFile(content), save=False)
+    run.save(update_fields=["file", "digest", "file_size"])
+
+
+@transaction.atomic
+def connect_sheet(
+    *, spreadsheet_id: str, worksheet_name: str, every_hours: int | None, by: HasActor | Actor, at: datetime
+) -> SheetConnection:
+    """Remember a sheet, to be imported by hand or every so many hours. The same sheet again changes its rhythm.
+
+    Raises DomainError like start_sheet_import, DomainError("invalid_rhythm").
+    """
+    check_sheet(spreadsheet_id.strip(), worksheet_name.strip())
+    if every_hours is not None and not 1 <= every_hours <= 7 * 24:
+        raise DomainError("invalid_rhythm", "A sheet can be imported every 1 to 168 hours.", field="every_hours")
+    connection, _ = SheetConnection.objects.update_or_create(
+        spreadsheet_id=spreadsheet_id.strip(),
+        worksheet_name=worksheet_name.strip(),
+        defaults={"every_hours": every_hours, "connected_by": actor_of(by).as_json()},
+    )
+    return connection
+
+
+def import_due_sheets(*, at: datetime) -> list[Import]:
+    """Start an import of each sheet whose hour has come."""
+    started = []
+    for connection in SheetConnection.objects.filter(every_hours__isnull=False).order_by("created_at"):
+        with transaction.atomic():
+            locked = SheetConnection.objects.select_for_update().get(pk=connection.pk)
+            wait = timedelta(hours=locked.every_hours or 0)
+            if locked.last_started_at is not None and at - locked.last_started_at < wait:
+                continue
+            locked.last_started_at = at
+            locked.save(update_fields=["last_started_at"])
+            started.append(
+                start_sheet_import(
+                    spreadsheet_id=locked.spreadsheet_id, worksheet_name=locked.worksheet_name, by=SYSTEM, at=at
+                )
+            )
+    return started
+
+
+def disconnect_sheet(*, connection: SheetConnection, by: HasActor | Actor, at: datetime) -> None:
+    """Forget a sheet; what was imported from it stays."""
+    connection.delete()
