@@ -56,6 +56,7 @@ TENANT_APPS = [
     "allauth.mfa",
     "pghistory",
     "tracker.flags",
+    "tracker.api",
     "tracker.events",
     "tracker.automation",
     "metrics",
@@ -84,7 +85,6 @@ TABLELESS = [
     "import_export",
     "django_structlog",
     "django_prometheus",
-    "tracker.api",
     "tracker.dashboards",
     "tracker.demo",
 ]
@@ -347,6 +347,11 @@ WHITENOISE_MANIFEST_STRICT = False
 MEDIA_ROOT = env("MEDIA_ROOT", default=str(BASE_DIR / "media"))
 # The largest file that an import takes; a larger one is refused with 413.
 ETL_MAX_UPLOAD_BYTES = env.int("ETL_MAX_UPLOAD_BYTES", default=200 * 1024 * 1024)
+
+# --- webhooks: tries over three days; loopback and a compressed schedule are for integrators on their own machine -----
+WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", default=False)
+WEBHOOK_DEFAULT_SCHEDULE = [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
+WEBHOOK_RETRY_SCHEDULE = env.list("WEBHOOK_RETRY_SCHEDULE", cast=int, default=WEBHOOK_DEFAULT_SCHEDULE)
 
 # --- logs: one line an event, with tenant and request; no secret, no address but the one that spoke to us -------------
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

@@ -14,7 +14,7 @@ api_v1 = [
     path("", include("tracker.dashboards.api")),
     path("", include("tracker.automation.api")),
     path("", include("tracker.events.api")),
-    path("", include("tracker.accounts.api")),
+    path("", include("tracker.api.keys")),
 ]
 
 urlpatterns = [

@@ -16,12 +16,16 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from tracker.api.etags import etag_of, matches
+from tracker.api.idempotency import HEADER, METHODS, answered_once
 from tracker.api.throttling import add_headers
 from tracker.lib.actors import Actor
 
@@ -45,11 +49,61 @@ class TrackerMixin:
             self._now = timezone.now()
         return self._now
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Answer as DRF does, save that a request with an Idempotency-Key has one effect and one answer."""
+        self.args, self.kwargs = args, kwargs
+        self.request = self.initialize_request(request, *args, **kwargs)  # type: ignore[attr-defined]
+        self.headers = self.default_response_headers  # type: ignore[attr-defined]
+        try:
+            self.initial(self.request, *args, **kwargs)  # type: ignore[attr-defined]
+            response = self._handle(*args, **kwargs)
+        except Exception as error:
+            response = self.handle_exception(error)  # type: ignore[attr-defined]
+        self.response = self.finalize_response(self.request, response, *args, **kwargs)
+        return self.response
+
+    def _handle(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        method = self.request.method or ""
+        known = method.lower() in self.http_method_names  # type: ignore[attr-defined]
+        handler = getattr(self, method.lower(), None) if known else None
+        if handler is None:
+            return self.http_method_not_allowed(self.request, *args, **kwargs)  # type: ignore[attr-defined]
+        if method not in METHODS or HEADER not in self.request.headers:
+            return handler(self.request, *args, **kwargs)
+        return answered_once(
+            request=self.request,
+            at=self.now,
+            handle=lambda: handler(self.request, *args, **kwargs),
+            refuse=self.handle_exception,  # type: ignore[attr-defined]
+        )
+
+    def finalize_response(self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any) -> HttpResponse:
+        if isinstance(response, Response) and request.method in SAFE_METHODS and response.status_code == 200:
+            response = self._tagged(request, response)
         response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
         add_headers(request._request, response)
         response.setdefault("Cache-Control", "private, no-store")
         return response
+
+    def _tagged(self, request: Request, response: Response) -> HttpResponse:
+        """Keep the members that `?fields=` names, and answer 304 to who has this very answer already."""
+        if wanted := request.query_params.get("fields"):
+            response.data = only_fields(response.data, {name.strip() for name in wanted.split(",")})
+        if "ETag" not in response:
+            response["ETag"] = etag_of(response.data)
+        known = request.headers.get("If-None-Match")
+        if known and matches(known, response["ETag"]):
+            return HttpResponse(status=304, headers={"ETag": response["ETag"]})
+        return response
+
+
+def only_fields(data: Any, wanted: set[str]) -> Any:
+    """Return an object, or the objects of a page, with the wanted members alone."""
+    if isinstance(data, Mapping) and isinstance(data.get("results"), list):
+        return {**data, "results": [only_fields(one, wanted) for one in data["results"]]}
+    if isinstance(data, Mapping):
+        return {name: value for name, value in data.items() if name in wanted}
+    return data
 
 
 class TrackerView(TrackerMixin, APIView):

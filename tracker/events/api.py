@@ -1,5 +1,293 @@
-"""The partner API of this app: routes below /api/v1."""
+"""The partner API of this app: the feed of events, and webhooks with their log."""
 
-from django.urls import URLPattern, URLResolver
+from typing import Any
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.db.models import QuerySet
+from django.urls import path
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.generics import ListAPIView
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+
+from tracker.api.views import TrackerMixin, TrackerViewSet
+from tracker.events import webhooks
+from tracker.events.models import Attempt, Delivery, Endpoint, Event
+from tracker.events.relay import send_again
+from tracker.events.signing import payload_of
+from tracker.events.tasks import send_webhooks
+from tracker.tenants.tasks import enqueue
+
+EXAMPLE = {
+    "id": "0192f0c1-7a3e-7c55-9d6e-2f6f3a1b2c3d",
+    "type": "deal.stage_changed",
+    "version": 1,
+    "sequence": 42,
+    "timestamp": "2026-11-21T09:30:00+00:00",
+    "subject": {"type": "campaign", "id": "0192f0c1-0000-7000-8000-000000000001"},
+    "actor": {"kind": "user", "label": "Ann Example"},
+    "data": {"campaign_id": "0192f0c1-0000-7000-8000-000000000001", "from": "negotiation", "to": "won"},
+}
+
+
+class SubjectSerializer(serializers.Serializer):
+    type = serializers.CharField()
+    id = serializers.CharField()
+
+
+class ActorSerializer(serializers.Serializer):
+    kind = serializers.CharField()
+    label = serializers.CharField()
+
+
+class EventSerializer(serializers.Serializer):
+    """An event as webhooks and the feed tell it."""
+
+    id = serializers.UUIDField()
+    type = serializers.CharField()
+    version = serializers.IntegerField(help_text="of the payload's form")
+    sequence = serializers.IntegerField(help_text="grows with time within a tenant")
+    timestamp = serializers.DateTimeField()
+    subject = SubjectSerializer()
+    actor = ActorSerializer()
+    data = serializers.DictField()
+
+    def to_representation(self, instance: Event) -> dict[str, Any]:
+        return payload_of(instance)
+
+
+class FeedPages(CursorPagination):
+    """`?after=` the last sequence that was seen, `?page_size=` up to 200; oldest first, so that a reader goes on."""
+
+    page_size = 100
+    max_page_size = 200
+    page_size_query_param = "page_size"
+    ordering = "seq"
+
+    def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
+        return ("seq",)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        last = data[-1]["sequence"] if data else None
+        return Response(
+            {"results": data, "next": self.get_next_link(), "previous": self.get_previous_link(), "last_sequence": last}
+        )
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["results", "next", "previous", "last_sequence"],
+            "properties": {
+                "results": schema,
+                "next": link,
+                "previous": link,
+                "last_sequence": {"type": ["integer", "null"], "description": "what to send as ?after= next time"},
+            },
+        }
+
+
+class FeedView(TrackerMixin, ListAPIView):
+    """What happened, oldest first: for programs that would rather ask than be told."""
+
+    scope = "events"
+    permission = "events.view_event"
+    queryset = Event.objects.all()
+    serializer_class = EventSerializer
+    pagination_class = FeedPages
+    filter_backends: list[Any] = []
+
+    @extend_schema(
+        operation_id="events_list",
+        parameters=[
+            OpenApiParameter("after", int, description="only events with a higher sequence"),
+            OpenApiParameter("type", str, many=True, description="only these types; may be repeated"),
+        ],
+        examples=[OpenApiExample("a deal was won", value=EXAMPLE, response_only=True)],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Event]:
+        events = super().get_queryset()
+        if after := self.request.query_params.get("after"):
+            number = serializers.IntegerField(min_value=0, max_value=2**63 - 1).run_validation(after)
+            events = events.filter(seq__gt=number)
+        if types := self.request.query_params.getlist("type"):
+            events = events.filter(type__in=types)
+        return events
+
+
+class WebhookSerializer(serializers.ModelSerializer):
+    webhook_id = serializers.UUIDField(source="endpoint_id", read_only=True)
+    event_types = serializers.ListField(
+        child=serializers.RegexField(r"^[a-z_]+\.[a-z_]+$", max_length=64), required=False, max_length=50
+    )
+
+    class Meta:
+        model = Endpoint
+        fields = (
+            *("webhook_id", "url", "description", "event_types", "is_active", "disabled_reason"),
+            *("failing_since", "created_at"),
+        )
+        read_only_fields = ("webhook_id", "disabled_reason", "failing_since", "created_at")
+
+
+class NewWebhookSerializer(WebhookSerializer):
+    secret = serializers.CharField(read_only=True, help_text="shown this once; it signs every webhook")
+
+    class Meta(WebhookSerializer.Meta):
+        fields = (*WebhookSerializer.Meta.fields, "secret")
+
+
+class AttemptSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Attempt
+        fields = ("attempt_id", "at", "milliseconds", "request", "status", "response", "error")
+
+
+class WebhookDeliverySerializer(serializers.ModelSerializer):
+    event = EventSerializer()
+
+    class Meta:
+        model = Delivery
+        fields = (*("delivery_id", "event", "status", "attempts", "next_attempt_at", "finished_at", "last_error"),)
+
+
+class WebhookDeliveryDetailSerializer(WebhookDeliverySerializer):
+    tries = AttemptSerializer(many=True)
+
+    class Meta(WebhookDeliverySerializer.Meta):
+        fields = (*WebhookDeliverySerializer.Meta.fields, "tries")
+
+
+class SpanSerializer(serializers.Serializer):
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+
+
+class CountSerializer(serializers.Serializer):
+    deliveries = serializers.IntegerField()
+
+
+class WebhookViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
+    """Addresses that are told of events by signed POSTs."""
+
+    scope = "webhooks"
+    permission = {
+        "list": "events.view_endpoint",
+        "retrieve": "events.view_endpoint",
+        "deliveries": "events.view_endpoint",
+        "create": "events.add_endpoint",
+        "partial_update": "events.change_endpoint",
+        "destroy": "events.delete_endpoint",
+        "rotate_secret": "events.change_endpoint",
+        "test": "events.change_endpoint",
+        "replay": "events.change_endpoint",
+    }
+    queryset = Endpoint.objects.order_by("-endpoint_id")
+    ordering = "-endpoint_id"
+    serializer_class = WebhookSerializer
+    lookup_field = "endpoint_id"
+    lookup_url_kwarg = "webhook_id"
+    lookup_value_converter = "uuid"
+
+    @extend_schema(request=WebhookSerializer, responses={201: NewWebhookSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a webhook. Its secret is in this answer and in no other."""
+        wanted = self._wanted(request)
+        wanted.pop("is_active", None)
+        endpoint, secret = webhooks.create_endpoint(by=self.actor, at=self.now, **wanted)
+        return Response(_with_secret(endpoint, secret), status=201)
+
+    @extend_schema(request=WebhookSerializer(partial=True), responses=WebhookSerializer)
+    def partial_update(self, request: Request, webhook_id: str) -> Response:
+        """Change a webhook. Switching it on again sends what waited."""
+        endpoint = webhooks.change_endpoint(endpoint=self.get_object(), **self._wanted(request, partial=True))
+        enqueue(send_webhooks)
+        return Response(self.get_serializer(endpoint).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, webhook_id: str) -> Response:
+        """Remove a webhook with its log."""
+        webhooks.delete_endpoint(endpoint=self.get_object())
+        return Response(status=204)
+
+    @extend_schema(request=None, responses=NewWebhookSerializer)
+    @action(detail=True, methods=["post"], url_path="rotate-secret")
+    def rotate_secret(self, request: Request, webhook_id: str) -> Response:
+        """Take a fresh secret; for a day every webhook is signed with the old one too."""
+        return Response(_with_secret(*webhooks.rotate_secret(endpoint=self.get_object(), at=self.now)))
+
+    @extend_schema(request=None, responses={202: WebhookDeliverySerializer})
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, webhook_id: str) -> Response:
+        """Send `webhook.test` to this webhook now."""
+        delivery = webhooks.send_test(endpoint=self.get_object(), by=self.actor, at=self.now)
+        enqueue(send_webhooks)
+        return Response(WebhookDeliverySerializer(delivery).data, status=202)
+
+    @extend_schema(request=SpanSerializer, responses={202: CountSerializer})
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, webhook_id: str) -> Response:
+        """Send every event of a span again."""
+        span = SpanSerializer(data=request.data)
+        span.is_valid(raise_exception=True)
+        count = webhooks.replay(endpoint=self.get_object(), at=self.now, **span.validated_data)
+        enqueue(send_webhooks)
+        return Response({"deliveries": count}, status=202)
+
+    @extend_schema(
+        responses=WebhookDeliverySerializer(many=True),
+        parameters=[OpenApiParameter("status", str, enum=["pending", "delivered", "dead"])],
+    )
+    @action(detail=True, methods=["get"], filter_backends=[], pagination_class=None)
+    def deliveries(self, request: Request, webhook_id: str) -> Response:
+        """The last 200 deliveries of a webhook, newest first."""
+        found = webhooks.deliveries_of(self.get_object())
+        if status := request.query_params.get("status"):
+            found = found.filter(status=status)
+        return Response(WebhookDeliverySerializer(found[:200], many=True).data)
+
+    def _wanted(self, request: Request, *, partial: bool = False) -> dict[str, Any]:
+        serializer = WebhookSerializer(data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+
+class DeliveryViewSet(RetrieveModelMixin, TrackerViewSet):
+    """One delivery of a webhook, with every try: request and response."""
+
+    scope = "webhooks"
+    permission = {"retrieve": "events.view_endpoint", "resend": "events.change_endpoint"}
+    queryset = Delivery.objects.filter(listener__startswith="endpoint:").select_related("event")
+    serializer_class = WebhookDeliveryDetailSerializer
+    lookup_field = "delivery_id"
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Delivery]:
+        return super().get_queryset().prefetch_related("tries")
+
+    @extend_schema(request=None, responses={202: WebhookDeliverySerializer})
+    @action(detail=True, methods=["post"])
+    def resend(self, request: Request, delivery_id: str) -> Response:
+        """Send this delivery again, from its first try."""
+        delivery = self.get_object()
+        send_again(delivery=delivery, at=self.now)
+        enqueue(send_webhooks)
+        return Response(WebhookDeliverySerializer(delivery).data, status=202)
+
+
+def _with_secret(endpoint: Endpoint, secret: str) -> dict[str, Any]:
+    return {**WebhookSerializer(endpoint).data, "secret": secret}
+
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("webhooks/deliveries", DeliveryViewSet, basename="webhook-delivery")
+router.register("webhooks", WebhookViewSet, basename="webhook")
+
+urlpatterns = [path("events", FeedView.as_view()), *router.urls]

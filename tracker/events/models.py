@@ -1,11 +1,15 @@
 """What happened in this tenant, written in the transaction that made it true, and who has been told."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from tracker.lib.actors import Actor
 from tracker.lib.ids import new_id
+
+# A delivery's listener is a function of ours by its name, or an endpoint by this and its id.
+ENDPOINT_PREFIX = "endpoint:"
 
 
 class Event(models.Model):
@@ -44,6 +48,43 @@ class Event(models.Model):
         return Actor(**self.actor)
 
 
+class Endpoint(models.Model):
+    """A partner's address that is told of events by signed POSTs. Its secrets are encrypted at rest."""
+
+    endpoint_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    url = models.URLField(max_length=500)
+    description = models.CharField(max_length=200, blank=True)
+    # Which events it wants; empty: all.
+    event_types = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+    secret = models.TextField(editable=False)
+    previous_secret = models.TextField(blank=True, editable=False)
+    previous_until = models.DateTimeField(null=True, editable=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    disabled_reason = models.CharField(max_length=300, blank=True)
+    # The first failure since the last success; empty while all is well.
+    failing_since = models.DateTimeField(null=True, editable=False)
+    warned_at = models.DateTimeField(null=True, editable=False)
+    # One exchange at a time: until when the present one may take.
+    busy_until = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField()
+    created_by = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "webhook_endpoints"
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def listener(self) -> str:
+        return f"{ENDPOINT_PREFIX}{self.pk}"
+
+    def wants(self, type: str) -> bool:
+        return not self.event_types or type in self.event_types
+
+
 class Delivery(models.Model):
     """One event for one listener: a subscriber in our code, or a partner's endpoint. The pair is unique."""
 
@@ -77,3 +118,25 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} → {self.listener}"
+
+
+class Attempt(models.Model):
+    """One try of one delivery to a partner's endpoint: what was sent, and what came back."""
+
+    attempt_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    delivery = models.ForeignKey("events.Delivery", on_delete=models.CASCADE, related_name="tries")
+    at = models.DateTimeField()
+    milliseconds = models.PositiveIntegerField()
+    request = models.JSONField()
+    status = models.PositiveSmallIntegerField(null=True)
+    response = models.JSONField(default=dict)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        db_table = "webhook_attempts"
+        verbose_name = _("webhook try")
+        verbose_name_plural = _("webhook tries")
+        indexes = [models.Index(fields=["delivery", "-at"], name="attempt_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.status or self.error}"

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from tracker.accounts.audit import acting
-from tracker.events.models import Delivery, Event
+from tracker.events.models import ENDPOINT_PREFIX, Delivery, Endpoint, Event
 from tracker.events.registry import listener_named, names_for
 from tracker.lib.actors import Actor
 
@@ -41,10 +41,11 @@ def relay(*, at: datetime) -> int:
     """Write one delivery for each listener of the events that nobody has looked at yet. Returns the events seen."""
     fresh = Event.objects.filter(relayed_at__isnull=True).order_by("seq").select_for_update(skip_locked=True)
     events = list(fresh[:BATCH])
+    endpoints = list(Endpoint.objects.filter(is_active=True)) if events else []
     deliveries = [
         Delivery(event=event, listener=name, subject_key=event.subject_key, next_attempt_at=at)
         for event in events
-        for name in names_for(event.type)
+        for name in [*names_for(event.type), *(one.listener for one in endpoints if one.wants(event.type))]
     ]
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
     Event.objects.filter(seq__in=[event.seq for event in events]).update(relayed_at=at)
@@ -75,7 +76,7 @@ def _deliver_one(at: datetime) -> bool:
     failed: tuple[Delivery, Exception] | None = None
     try:
         with transaction.atomic():
-            ours = due(at).exclude(listener__startswith="endpoint:")
+            ours = due(at).exclude(listener__startswith=ENDPOINT_PREFIX)
             delivery = ours.select_for_update(skip_locked=True, of=("self",)).order_by("event_id").first()
             if delivery is None:
                 return False

@@ -5,14 +5,23 @@ from django.db import connection
 from psycopg import sql
 
 from tracker.events.relay import deliver_pending
+from tracker.events.sending import send_due, webhooks_due
 from tracker.tenants.queries import active_tenants
-from tracker.tenants.tasks import send_to
+from tracker.tenants.tasks import enqueue, send_to
 
 
 @shared_task
 def relay_events() -> None:
-    """Tell the subscribers of this tenant what happened."""
+    """Tell the subscribers of this tenant what happened, and wake the sender where an endpoint waits."""
     deliver_pending()
+    if webhooks_due():
+        enqueue(send_webhooks)
+
+
+@shared_task(soft_time_limit=200)
+def send_webhooks() -> None:
+    """Send what is due to the endpoints of this tenant."""
+    send_due()
 
 
 @shared_task(runs_in_public=True)
@@ -34,9 +43,12 @@ def sweep_outboxes() -> None:
 def _look(schema: str) -> sql.Composed:
     return sql.SQL(
         "(SELECT {name} WHERE EXISTS (SELECT 1 FROM {events} WHERE relayed_at IS NULL)"
-        " OR EXISTS (SELECT 1 FROM {deliveries} WHERE status = 'pending' AND next_attempt_at <= now()))"
+        " OR EXISTS (SELECT 1 FROM {deliveries} WHERE status = 'pending' AND next_attempt_at <= now()"
+        " AND (listener NOT LIKE 'endpoint:%' OR listener IN"
+        " (SELECT 'endpoint:' || endpoint_id FROM {endpoints} WHERE is_active))))"
     ).format(
         name=sql.Literal(schema),
         events=sql.Identifier(schema, "events_outbox"),
+        endpoints=sql.Identifier(schema, "webhook_endpoints"),
         deliveries=sql.Identifier(schema, "event_deliveries"),
     )

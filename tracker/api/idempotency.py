@@ -1,0 +1,112 @@
+"""Idempotency-Key: the same request again gets the first answer again, and has had one effect.
+
+The key's row, the effect and the answer are one transaction. A twin that comes at the same time waits for the
+row of the first and then reads its answer; after a crash neither row nor effect is there, and the retry is the first.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.api.models import IdempotentAnswer
+from tracker.lib.errors import DomainError
+from tracker.lib.problems import problem_response
+
+HEADER = "Idempotency-Key"
+METHODS = frozenset({"POST", "PATCH"})
+KEPT_FOR = timedelta(hours=24)
+# Answers that say nothing about the request itself: a retry is a first try.
+NOT_KEPT = frozenset({401, 403, 429, 500, 502, 503, 504})
+HEADERS_KEPT = ("Location", "ETag")
+
+Handler = Callable[[], HttpResponse]
+
+
+def answered_once(
+    *, request: Request, at: datetime, handle: Handler, refuse: Callable[[Exception], Any]
+) -> HttpResponse:
+    """Return the answer of `handle`, or the one that the same key got before.
+
+    `refuse` turns what `handle` raises into an answer; what it cannot turn takes the key back with the effect.
+    Raises DomainError("bad_idempotency_key").
+    """
+    key = request.headers[HEADER]
+    if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
+        raise DomainError("bad_idempotency_key", _("An Idempotency-Key is 1 to 255 printable ASCII characters."))
+    caller, digest = _caller(request), _digest(request)
+    with transaction.atomic():
+        IdempotentAnswer.objects.filter(caller=caller, key=key, made_at__lt=at - KEPT_FOR).delete()
+        mine = IdempotentAnswer(caller=caller, key=key, request_hash=digest, made_at=at)
+        IdempotentAnswer.objects.bulk_create([mine], ignore_conflicts=True)
+        kept = IdempotentAnswer.objects.get(caller=caller, key=key)
+        if kept.pk != mine.pk:
+            return _again(kept, digest)
+        try:
+            with transaction.atomic():
+                response = handle()
+        except Exception as error:
+            response = refuse(error)
+        if response.status_code in NOT_KEPT or response.streaming:
+            kept.delete()
+        else:
+            _keep(kept, response)
+    return response
+
+
+def forget_old_answers(*, at: datetime) -> int:
+    """Delete the answers that nobody may ask for any more. Returns how many went."""
+    return IdempotentAnswer.objects.filter(made_at__lt=at - KEPT_FOR).delete()[0]
+
+
+def _again(kept: IdempotentAnswer, digest: str) -> HttpResponse:
+    if kept.request_hash != digest:
+        detail = _("This Idempotency-Key was used for another request. Take a fresh key for each request.")
+        return problem_response(status=422, code="idempotency_key_reused", detail=detail)
+    response = HttpResponse(kept.body, status=kept.status, content_type=kept.content_type)
+    for name, value in kept.headers.items():
+        response[name] = value
+    response["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _keep(kept: IdempotentAnswer, response: HttpResponse) -> None:
+    if isinstance(response, Response):
+        kept.body = JSONRenderer().render(response.data).decode() if response.data is not None else ""
+        kept.content_type = "application/json"
+    else:
+        kept.body = response.content.decode()
+        kept.content_type = response["Content-Type"]
+    kept.status = response.status_code
+    kept.headers = {name: response[name] for name in HEADERS_KEPT if name in response}
+    kept.save(update_fields=["body", "content_type", "status", "headers"])
+
+
+def _caller(request: Request) -> str:
+    actor = request.user.as_actor()
+    return f"{actor.kind}:{actor.id}"
+
+
+def _digest(request: Request) -> str:
+    digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
+    if (request.content_type or "").startswith("multipart/"):
+        for name, values in sorted(request.data.lists()):
+            for value in values:
+                digest.update(f"\n{name}=".encode())
+                if hasattr(value, "chunks"):
+                    digest.update(f"{value.name}:".encode("utf-8", "replace"))
+                    for chunk in value.chunks():
+                        digest.update(chunk)
+                    value.seek(0)
+                else:
+                    digest.update(str(value).encode("utf-8", "replace"))
+    else:
+        digest.update(request._request.body)
+    return digest.hexdigest()
