@@ -18,7 +18,7 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from deals import admin_views, board_views, services, sponsor_views
+from deals import admin_views, board_views, numbers_views, services, sponsor_views
 from deals.forms import SPONSOR_COLUMNS, DealForm, SponsorForm
 from deals.models import Agency, Campaign, Contact, Goal, GuardRule, Sponsor, StageRule
 from deals.queries import stage_settings
@@ -128,6 +128,7 @@ class CampaignAdmin(CsvExport, BaseAdmin):
             "board/": ("board", board_views.board),
             "board/move/": ("board_move", board_views.board_move),
             "board/more/": ("board_more", board_views.board_more),
+            "numbers/": ("numbers", numbers_views.numbers),
         }
         inside = self.admin_site.admin_view
         own = [

@@ -50,7 +50,7 @@ def board(request: HttpRequest, *, model_admin: "CampaignAdmin") -> HttpResponse
         "lanes": [(lane, [write(card) for card in lane.cards]) for lane in shown],
         "totals": _totals(shown),
         "wanted": wanted,
-        "quarter": _quarter_name(wanted.quarter or _this_quarter()),
+        "quarter": quarter_name(wanted.quarter or this_quarter()),
         "filters": _filters(request, wanted),
         "clear_url": reverse("admin:deals_campaign_board"),
         "kept": SavedFilter.objects.filter(user_id=request.user.pk).order_by("name"),
@@ -156,8 +156,8 @@ def _standing(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
 
 
 def _head(lane: Lane, request: HttpRequest) -> str:
-    quarter = _quarter_name(BoardFilter.read(request.GET).quarter or _this_quarter())
-    return render_to_string("deals/board_head.html", {"lane": lane, "quarter": quarter})
+    name = quarter_name(BoardFilter.read(request.GET).quarter or this_quarter())
+    return render_to_string("deals/board_head.html", {"lane": lane, "quarter": name})
 
 
 def _totals(shown: list[Lane]) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _filters(request: HttpRequest, wanted: BoardFilter) -> list[dict[str, Any]]:
     sponsors = Sponsor.objects.filter(merged_into__isnull=True, campaigns__isnull=False).distinct().order_by("name")
     shows = Podcast.objects.filter(wanted_by__isnull=False).distinct().order_by("title")
     return [
-        _menu(request, "quarter", _("Quarter"), wanted.quarter, _quarters()),
+        _menu(request, "quarter", _("Quarter"), wanted.quarter, quarters()),
         _menu(request, "owner", _("Owner"), wanted.owner, people),
         _menu(request, "sponsor", _("Sponsor"), wanted.sponsor, [(str(one.pk), one.name) for one in sponsors]),
         _menu(request, "podcast", _("Show"), wanted.podcast, [(str(one.pk), one.title) for one in shows]),
@@ -200,20 +200,20 @@ def _query(request: HttpRequest, **changes: str) -> str:
     return urlencode({name: value for name, value in values.items() if value})
 
 
-def _quarters() -> list[tuple[str, str]]:
+def quarters() -> list[tuple[str, str]]:
     """Offer the quarter before, this one, and the next two."""
     start = quarter_start(words.today())
     months = [start.year * 12 + start.month - 1 + 3 * step for step in (-1, 0, 1, 2)]
     values = [f"{month // 12}-{month % 12 // 3 + 1}" for month in months]
-    return [(value, _quarter_name(value)) for value in values]
+    return [(value, quarter_name(value)) for value in values]
 
 
-def _this_quarter() -> str:
+def this_quarter() -> str:
     today = words.today()
     return f"{today.year}-{(today.month + 2) // 3}"
 
 
-def _quarter_name(quarter: str) -> str:
+def quarter_name(quarter: str) -> str:
     bounds = quarter_bounds(quarter)
     first: date = bounds[0] if bounds else words.today()
     return _("Quarter %(number)s, %(year)s") % {"number": (first.month + 2) // 3, "year": first.year}

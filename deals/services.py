@@ -51,7 +51,7 @@ def open_deal(
         words = _("%(sponsor)s was merged into another sponsor; choose that one.") % {"sponsor": sponsor}
         raise DomainError("sponsor_merged", words, kept=str(sponsor.merged_into_id))
     fields.setdefault("agency", sponsor.agency)
-    campaign = Campaign(name=name, sponsor=sponsor, currency=currency, stage=Stage.LEAD, stage_changed_at=at, **fields)
+    campaign = Campaign(name=name, sponsor=sponsor, currency=currency, stage_changed_at=at, opened_at=at, **fields)
     if campaign_id is not None:
         campaign.campaign_id = campaign_id
     campaign.save(force_insert=True)

@@ -83,6 +83,7 @@ def make_campaign(*, stage: str = "lead", sponsor: Sponsor | None = None, **fiel
     defaults = {
         "name": f"Deal {next(_count)}",
         "campaign_value": 100_000,
+        "opened_at": since,
         "currency": "EUR",
         "closed_at": since if stage in ("won", "lost") else None,
         "lost_reason": "Price" if stage == "lost" else "",

@@ -4,6 +4,7 @@ import pghistory
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tracker.lib.ids import new_id
@@ -49,6 +50,7 @@ class Campaign(Stateful, models.Model):
     )
     stage = models.CharField(max_length=20, choices=Stage, default=Stage.LEAD)
     stage_changed_at = models.DateTimeField()
+    opened_at = models.DateTimeField(default=timezone.now, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True)
     lost_reason = models.CharField(max_length=500, blank=True)
     lost_to = models.CharField(_("competitor"), max_length=200, blank=True)

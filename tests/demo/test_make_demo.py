@@ -116,7 +116,9 @@ def _check_key(client_of, tenant: Tenant) -> None:
 
 def _check_samples() -> None:
     """Both sample files come in whole: no line fails, no slot clashes."""
-    for path in sorted((Path(settings.BASE_DIR) / "samples").glob("*.csv")):
+    samples = sorted((Path(settings.BASE_DIR) / "samples").glob("*.csv"))
+    assert [path.name for path in samples] == ["io_bookings.csv", "metrics_daily.csv"]
+    for path in samples:
         file = SimpleUploadedFile(path.name, path.read_bytes())
         run = start_import(file=file, by=SYSTEM, at=timezone.now())
         while run_waiting_imports():

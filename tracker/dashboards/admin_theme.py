@@ -67,6 +67,13 @@ MENU: list[tuple[Any, list[Item]]] = [
                 _("Board"), "view_kanban", "admin:deals_campaign_board", "deals.view_campaign", "ENABLE_DEAL_PIPELINE"
             ),
             Item(_("Deals"), "sell", "admin:deals_campaign_changelist", "deals.view_campaign"),
+            Item(
+                _("Numbers"),
+                "query_stats",
+                "admin:deals_campaign_numbers",
+                "deals.view_campaign",
+                "ENABLE_DEAL_PIPELINE",
+            ),
             Item(_("Sponsors"), "storefront", "admin:deals_sponsor_changelist", "deals.view_sponsor"),
             Item(_("Agencies"), "handshake", "admin:deals_agency_changelist", "deals.view_agency"),
             Item(_("Contacts"), "contacts", "admin:deals_contact_changelist", "deals.view_contact"),
