@@ -172,10 +172,9 @@ def read_matches(
             "podcasts": " WHERE in_podcast_top",
             "both": " WHERE in_advertiser_top OR in_podcast_top",
         }[lists]
+    flags = "(in_advertiser_top::int + 2 * in_podcast_top::int + 4 * is_asked::int)::int2"
     found = _copied(
-        "SELECT advertiser_id, podcast_id, digest,"
-        " (in_advertiser_top::int + 2 * in_podcast_top::int + 4 * is_asked::int)::int2, (score * 100)::int4 FROM matches"
-        + where,
+        f"SELECT advertiser_id, podcast_id, digest, {flags}, (score * 100)::int4 FROM matches{where}",  # noqa: S608
         row,
         parameters,
     )

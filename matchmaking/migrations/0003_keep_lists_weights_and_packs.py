@@ -79,6 +79,16 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PackedPair",
             fields=[
+                ("podcast", models.ForeignKey(
+                db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="metrics.podcast"
+            )),
+                ("sponsor", models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="deals.sponsor",
+            )),
                 (
                     "pk",
                     models.CompositePrimaryKey(
@@ -241,6 +251,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="RunBlock",
             fields=[
+                ("run", models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="blocks", to="matchmaking.run"
+            )),
                 (
                     "pk",
                     models.CompositePrimaryKey(
@@ -424,24 +437,6 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(("model_id", 1)), name="one_match_model"),
         ),
         migrations.AddField(
-            model_name="packedpair",
-            name="podcast",
-            field=models.ForeignKey(
-                db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="metrics.podcast"
-            ),
-        ),
-        migrations.AddField(
-            model_name="packedpair",
-            name="sponsor",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="+",
-                to="deals.sponsor",
-            ),
-        ),
-        migrations.AddField(
             model_name="placementrule",
             name="holder",
             field=models.ForeignKey(
@@ -531,13 +526,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="run",
             index=models.Index(fields=["-queued_at"], name="match_run_newest"),
-        ),
-        migrations.AddField(
-            model_name="runblock",
-            name="run",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="blocks", to="matchmaking.run"
-            ),
         ),
         migrations.AddConstraint(
             model_name="weights",

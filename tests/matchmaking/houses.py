@@ -68,11 +68,11 @@ def audience(rng: np.random.Generator, keys) -> profiles.Audience:
 def store_house(shows: list[profiles.Podcast], buyers: list[profiles.Sponsor]) -> tuple[list, list]:
     """Write shows and sponsors with their packed rows; return their ids in order."""
     podcasts = PodcastModel.objects.bulk_create(
-        [PodcastModel(title=f"Show {number}", slug=f"packed-{number}") for number in range(len(shows))]
+        [PodcastModel(title=f"Show {number}", slug=f"packed-{new_key().hex}") for number in range(len(shows))]
     )
     sponsors = SponsorModel.objects.bulk_create(
         [
-            SponsorModel(name=f"Sponsor {number}", name_key=name_key(f"Sponsor {number}"))
+            SponsorModel(name=f"Sponsor {number}", name_key=name_key(new_key().hex))
             for number in range(len(buyers))
         ]
     )
