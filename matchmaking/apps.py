@@ -6,3 +6,6 @@ class MatchmakingConfig(AppConfig):
     name = "matchmaking"
     label = "matchmaking"
     verbose_name = _("Matches")
+
+    def ready(self) -> None:
+        from matchmaking import automation, subscribers  # noqa: F401

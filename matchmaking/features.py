@@ -249,6 +249,15 @@ def _pack_pairs(
     return {podcast for _sponsor, podcast in [*gone, *new]}
 
 
+def stored_vectors(*, podcast_id: UUID, sponsor_id: UUID) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return the stored vectors B of a show and A of a sponsor, one row each; None where none is packed."""
+    found = []
+    for kind, pk in (("podcasts", podcast_id), ("sponsors", sponsor_id)):
+        packed = store.read_packs(kind, ids=[pk])
+        found.append(packed.rows[:, LAYOUT["history"]] if len(packed.ids) else None)
+    return found[0], found[1]
+
+
 def forget_all() -> None:
     """Drop every packed row and the model: the next run rebuilds them."""
     for table in (PackedPair, PackedPodcast, PackedSponsor, Model):

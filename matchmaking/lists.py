@@ -1,5 +1,7 @@
 """From scores to kept matches: what a run wants, against what is stored, and only the difference written."""
 
+import hashlib
+import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,16 +14,21 @@ from matchmaking import store
 from matchmaking.engine import (
     INELIGIBLE,
     KEPT,
+    Block,
     Kept,
     PairFacts,
     Problem,
     Scorer,
     best_by,
+    blocks_of,
     kept_of,
+    merged,
     score_all,
 )
 from matchmaking.explain import explain
 from matchmaking.inventory import first_week
+from matchmaking.models import PackedSponsor
+from matchmaking.packing import LAYOUT_VERSION
 from matchmaking.profiles import SIGNALS, Weights
 
 ON_ADVERTISER, ON_PODCAST, ASKED = 1, 2, 4
@@ -129,6 +136,55 @@ def scores_of(house: House, sponsors: np.ndarray, shows: np.ndarray) -> np.ndarr
     rows, row_of = np.unique(sponsors, return_inverse=True)
     columns, column_of = np.unique(shows, return_inverse=True)
     return _scores(house.problem, rows, columns)[row_of, column_of]
+
+
+def spans_of_house() -> list[tuple[int, int]]:
+    """Return the blocks into which a run over everything is cut: ranges of places among the sponsors."""
+    return blocks_of(PackedSponsor.objects.filter(layout=LAYOUT_VERSION).count())
+
+
+def block_bytes(house: House, span: tuple[int, int]) -> bytes:
+    """Score one block and return its outcome as bytes, with a mark of the packed rows it was scored from."""
+    block = Scorer(house.problem).block(span)
+    out = io.BytesIO()
+    np.savez(
+        out,
+        mark=_mark(house),
+        **{f"s{index}": part for index, part in enumerate(_columns(block.by_sponsor))},
+        **{f"p{index}": part for index, part in enumerate(_columns(block.by_show))},
+    )
+    return out.getvalue()
+
+
+def settle_blocks(house: House, outcomes: Sequence[bytes], *, at: datetime) -> Written:
+    """Join the outcomes of all blocks and write the lists.
+
+    If a packed row changed while they were scored, their places no longer tell the same: then all is scored here.
+    """
+    blocks, mark = [], _mark(house)
+    for outcome in outcomes:
+        with np.load(io.BytesIO(bytes(outcome))) as found:
+            if not np.array_equal(found["mark"], mark):
+                return recalculate_all(house, at=at)
+            by_sponsor = Kept(*(found[f"s{index}"] for index in range(3)))
+            blocks.append(Block(by_sponsor, Kept(*(found[f"p{index}"] for index in range(3)))))
+    return settle_all(house, *merged(blocks), at=at)
+
+
+def _columns(kept: Kept) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return kept.sponsors, kept.shows, kept.scores
+
+
+def _mark(house: House) -> np.ndarray:
+    """Return a digest of everything a score depends on."""
+    digest = hashlib.blake2b(digest_size=16)
+    problem = house.problem
+    for part in (house.sponsors.raw, house.shows.raw, problem.sponsors, problem.shows, problem.facts.refused_sponsors):
+        digest.update(np.ascontiguousarray(part).data)
+    for part in (problem.facts.refused_shows, problem.facts.own_sponsors, problem.facts.own_outcome):
+        digest.update(np.ascontiguousarray(part).data)
+    digest.update(repr((problem.weights, problem.full_evidence)).encode())
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from matchmaking.profiles import RISK_COST, SIGNALS, Audience, Pair, Podcast, Sponsor, Weights
 from matchmaking.taxonomy import ancestry, reach_of
 
+DEFAULT_WEIGHTS: dict[str, float] = dict(zip(SIGNALS, Weights().as_tuple(), strict=True))
 # How many flights of its own a pair needs for them to count as much as what similar shows and sponsors do.
 OWN_VOLUME = 2.0
 

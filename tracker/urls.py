@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from matchmaking.api import unversioned
 from tracker.api.docs import DocsView, SchemaView
 
 api_v1 = [
@@ -23,6 +24,7 @@ urlpatterns = [
     path("api/schema", SchemaView.as_view(), name="api-schema"),
     path("api/docs", DocsView.as_view(url_name="api-schema"), name="api-docs"),
     path("api/v1/", include(api_v1)),
+    path("api/", include(unversioned)),
     path("", include("tracker.dashboards.urls")),
     path("", include("metrics.urls")),
     path("", include("deals.urls")),

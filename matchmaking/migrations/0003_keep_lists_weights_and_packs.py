@@ -13,9 +13,9 @@ import tracker.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deals", "0003_add_sales_desk"),
+        ("deals", "0002_initial"),
         ("matchmaking", "0002_initial"),
-        ("metrics", "0004_keep_delivery_and_makegood_ledgers"),
+        ("metrics", "0001_initial"),
         ("pghistory", "0007_auto_20250421_0444"),
     ]
 
@@ -79,16 +79,25 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PackedPair",
             fields=[
-                ("podcast", models.ForeignKey(
-                db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="metrics.podcast"
-            )),
-                ("sponsor", models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="+",
-                to="deals.sponsor",
-            )),
+                (
+                    "podcast",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="metrics.podcast",
+                    ),
+                ),
+                (
+                    "sponsor",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="deals.sponsor",
+                    ),
+                ),
                 (
                     "pk",
                     models.CompositePrimaryKey(
@@ -251,9 +260,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="RunBlock",
             fields=[
-                ("run", models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="blocks", to="matchmaking.run"
-            )),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="blocks", to="matchmaking.run"
+                    ),
+                ),
                 (
                     "pk",
                     models.CompositePrimaryKey(

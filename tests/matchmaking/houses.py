@@ -71,10 +71,7 @@ def store_house(shows: list[profiles.Podcast], buyers: list[profiles.Sponsor]) -
         [PodcastModel(title=f"Show {number}", slug=f"packed-{new_key().hex}") for number in range(len(shows))]
     )
     sponsors = SponsorModel.objects.bulk_create(
-        [
-            SponsorModel(name=f"Sponsor {number}", name_key=name_key(new_key().hex))
-            for number in range(len(buyers))
-        ]
+        [SponsorModel(name=f"Sponsor {number}", name_key=name_key(new_key().hex)) for number in range(len(buyers))]
     )
     store.write_packs(
         "podcasts", {one.pk: pack_podcast(show) for one, show in zip(podcasts, shows, strict=True)}, wanted=None
