@@ -324,6 +324,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    # One name for each set of words, so that a client made from the document keeps its names.
+    "ENUM_NAME_OVERRIDES": {"ImportStatusEnum": "etl.models.Import.Status"},
 }
 
 # --- language and time: storage is UTC; a tenant's zone is used where a person reads or a flight day begins -----------

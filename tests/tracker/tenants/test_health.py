@@ -1,13 +1,18 @@
 """What monitors and proxies ask."""
 
+import re
 import time
 
 import pytest
 from django.core.cache import cache
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
 from django_tenants.utils import schema_context
 
+from tracker.automation.schedule import ensure_schedules
+from tracker.stack.state import PROJECT
 from tracker.tenants import health
 
 
@@ -109,3 +114,20 @@ class TestMetrics:
         settings.METRICS_TOKEN = "t0ken"
 
         assert client.get("/metrics", headers={"authorization": "Bearer t0ken"}).status_code == 404
+
+    def test_every_number_that_alarms_and_dashboard_ask_for_is_told(self, tenant, client, settings):
+        settings.METRICS_TOKEN = "t0ken"
+        client.get("/accounts/login/")
+        client.get("/nowhere")
+        ensure_schedules()
+        with schema_context("public"):
+            cache.set(health.HEARTBEAT_KEY, time.time())
+            PeriodicTask.objects.filter(enabled=True).update(last_run_at=timezone.now())
+        said = Client(headers=self.HOST | {"authorization": "Bearer t0ken"}).get("/metrics").content.decode()
+
+        asked = (PROJECT / "deploy/grafana/tracker.json").read_text()
+        asked += (PROJECT / "deploy/prometheus/alarms.yml").read_text()
+        names = set(re.findall(r"\b((?:django|tracker)_[a-z_]{6,})", asked))
+
+        assert len(names) > 6
+        assert {name for name in names if name not in said} == set()
