@@ -27,7 +27,7 @@ class CardWriter:
 
     def __init__(self) -> None:
         self._clock, self._left, self._right = ui.icon("clock"), ui.icon("left"), ui.icon("right")
-        self._address = reverse("admin:deals_campaign_change", args=["00000000-0000-0000-0000-000000000000"])
+        self._address = reverse("desk:deal", args=["00000000-0000-0000-0000-000000000000"])
         self._no_step, self._back, self._on = _("No next step"), _("Move %(deal)s back"), _("Move %(deal)s on")
         self._days = _("%(days)s d")
 

@@ -19,6 +19,8 @@ api_v1 = [
 ]
 
 urlpatterns = [
+    # Pages of several domains that stand inside the admin come first.
+    path("admin/", include("tracker.dashboards.deal")),
     path("admin/", admin.site.urls),
     path("accounts/", include("tracker.accounts.urls")),
     path("api/schema", SchemaView.as_view(), name="api-schema"),
