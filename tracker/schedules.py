@@ -16,6 +16,7 @@ SCHEDULES: list[dict[str, object]] = [
     {"job": "settle-makegoods", "minute": "20", "hour": "*", "step_minutes": 60},
     {"job": "keep-delivery", "minute": "30", "hour": "4", "step_minutes": 24 * 60},
     {"job": "tidy-up", "minute": "40", "hour": "3", "step_minutes": 24 * 60},
+    {"job": "weekly-mails", "minute": "40", "hour": "*", "step_minutes": 60},
     {"job": "expire-holds", "minute": "*/5", "hour": "*", "step_minutes": 5},
     {"job": "drain-clicks", "minute": "*/5", "hour": "*", "step_minutes": 5},
 ]

@@ -64,6 +64,7 @@ TENANT_APPS = [
     "bookings",
     "matchmaking",
     "etl",
+    "tracker.dashboards",
 ]
 # Apps without tables, anywhere. Unfold stands before django_tenants and the admin, whose templates it replaces.
 TABLELESS_FIRST = [
@@ -85,7 +86,6 @@ TABLELESS = [
     "import_export",
     "django_structlog",
     "django_prometheus",
-    "tracker.dashboards",
     "tracker.demo",
 ]
 INSTALLED_APPS = [

@@ -118,6 +118,7 @@ MENU: list[tuple[Any, list[Item]]] = [
         [
             Item(_("People"), "group", "admin:accounts_user_changelist", "accounts.view_user"),
             Item(_("Invitations"), "mail", "admin:accounts_invitation_changelist", "accounts.view_invitation"),
+            Item(_("Weekly mail"), "schedule_send", "admin:dashboards_mailplan_changelist", "dashboards.view_mailplan"),
             Item(_("Roles"), "badge", "admin:accounts_role_changelist", "accounts.view_role"),
             Item(_("API keys"), "key", "admin:accounts_apikey_changelist", "accounts.view_apikey"),
             Item(

@@ -6,3 +6,6 @@ class DashboardsConfig(AppConfig):
     name = "tracker.dashboards"
     label = "dashboards"
     verbose_name = _("Dashboards")
+
+    def ready(self) -> None:
+        from tracker.dashboards import automation  # noqa: F401

@@ -6,7 +6,11 @@ from typing import Any
 
 from django import template
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import strip_tags
 from django.utils.translation import gettext_lazy as _
+
+from tracker.lib import words
+from tracker.lib.ui import PILLS
 
 register = template.Library()
 
@@ -100,3 +104,27 @@ def pick(
         "label": label,
         "request": context["request"],
     }
+
+
+# Fills of the pacing bands in the light theme: mails know no custom properties.
+BAND_FILLS = {"watch": "#ad710e", "behind": "#cf3b31", "over": "#7d52c0"}
+
+
+@register.inclusion_tag("dashboards/mail/bar.html")
+def mail_bar(pace: Any) -> dict[str, Any]:
+    """Delivered of booked as two table cells: the bar that every mail program draws."""
+    share = None if pace.delivered_share is None else min(100, round(float(pace.delivered_share) * 100))
+    return {"share": share, "colour": BAND_FILLS.get(pace.band, "#2450c8")}
+
+
+@register.simple_tag
+def mail_band(band: str) -> Any:
+    """The word of a band, beside its figure: colour never stands alone."""
+    return PILLS["band"][band][2]
+
+
+@register.inclusion_tag("dashboards/mail/figures.html")
+def mail_figure(label: Any, figure: Any, share: Any = None) -> dict[str, Any]:
+    """One of the three figures of a mail, with its change on the days before where there is one."""
+    note = _("%(change)s on the days before") % {"change": words.change(share)} if share is not None else ""
+    return {"label": label, "figure": strip_tags(str(figure)), "note": note}

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("find", find, name="find"),
     path("theme", views.set_theme, name="theme-set"),
     path("another-house", views.switch_house, name="house-switch"),
+    path("mails/stop/<str:token>", views.stop_mail, name="mail-stop"),
     *urls_of(CREATOR),
     *urls_of(ADVERTISER),
     *urls_of(OPS),

@@ -9,16 +9,19 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from tracker.automation.registry import all_jobs, job_named
 from tracker.automation.services import request_run
 from tracker.automation.tasks import run_all_requested, run_requested
 from tracker.dashboards.checklist import COOKIE as CHECKLIST
 from tracker.dashboards.context import THEMES
+from tracker.dashboards.mails.services import person_of, resume, stop
+from tracker.dashboards.models import MailStop
 from tracker.flags.services import is_on
 from tracker.lib.errors import NotFound
-from tracker.tenants.models import SLUG
+from tracker.tenants.models import SLUG, Tenant
 from tracker.tenants.tasks import enqueue
 
 A_YEAR = 365 * 24 * 3600
@@ -60,7 +63,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
 @require_GET
 def switch_house(request: HttpRequest) -> HttpResponse:
     """Ask for the address of another house and go there; people and passwords of houses are separate."""
-    slug = request.GET.get("house", "").strip().lower()
+    slug = request.GET.get("house", "").strip().lower().replace("-", "_")
     error = ""
     if slug:
         try:
@@ -70,8 +73,7 @@ def switch_house(request: HttpRequest) -> HttpResponse:
                 "An address has 3 to 41 small letters, digits or _, and starts with a letter, such as northlight."
             )
         else:
-            port = f":{settings.SITE_PORT}" if settings.SITE_PORT else ""
-            return redirect(f"{settings.SITE_SCHEME}://{slug}.{settings.SITE_HOST}{port}/")
+            return redirect(f"{Tenant(schema_name=slug).address}/")
     return render(request, "dashboards/house_switch.html", {"slug": slug, "error": error, "host": settings.SITE_HOST})
 
 
@@ -117,3 +119,22 @@ def dismiss_checklist(request: HttpRequest) -> HttpResponse:
     response = redirect("dashboards:ops")
     response.set_cookie(CHECKLIST, "hidden", max_age=A_YEAR, samesite="Lax", secure=request.is_secure())
     return response
+
+
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+def stop_mail(request: HttpRequest, token: str) -> HttpResponse:
+    """Stop the weekly mail by the link in its foot, signed in or not; mail programs post to it (RFC 8058).
+
+    Nothing changes on GET, which scanners of mail follow as well.
+    """
+    person = person_of(token)
+    if person is None:
+        raise Http404
+    if request.method == "POST":
+        if request.POST.get("again"):
+            resume(user=person)
+        else:
+            stop(user=person, at=timezone.now())
+    stopped = MailStop.objects.filter(user=person).exists()
+    return render(request, "dashboards/mail_stop.html", {"stopped": stopped, "email": person.email})

@@ -1,0 +1,215 @@
+"""Dashboards in a real browser: accessible, usable by keyboard, without sideways scrolling, from phone to desk."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from bookings.models import IOBooking
+from deals.alerts import check_pipeline_alerts
+from etl.models import Import
+from matchmaking.models import Match
+from tests.browser.axe import assert_accessible
+from tests.factories import (
+    make_ad_unit,
+    make_booking,
+    make_campaign,
+    make_episode,
+    make_podcast,
+    make_rollup,
+    make_sponsor,
+    make_user,
+)
+from tracker.flags.services import switch
+
+pytestmark = pytest.mark.browser
+
+FLAGS = [
+    "ENABLE_NEW_DASHBOARD_CARDS",
+    "ENABLE_MATCHMAKING",
+    "ENABLE_IO_BOOKINGS",
+    "ENABLE_DEAL_PIPELINE",
+    "ENABLE_AUTOMATION_JOBS",
+    "ENABLE_ETL_CSV_UPLOAD",
+]
+WIDTHS = (390, 1024, 1440)
+
+
+@pytest.fixture
+def house(tenant):
+    """A house with one show in flight, one deal that stands still, one import and one match."""
+    for flag in FLAGS:
+        switch(flag=flag, on=True)
+    now = timezone.now()
+    today = now.date()
+    show = make_podcast(title="Slow Signal", release_weekdays=[1])
+    make_podcast(title="The Salt Road")
+    episode = make_episode(show, drops_at=now - timedelta(days=40), is_published=True, number=146, title="Street names")
+    sponsor = make_sponsor(name="Harbor & Pine")
+    start = (now - timedelta(days=15)).replace(hour=0, minute=0, second=0, microsecond=0)
+    make_booking(
+        at=start - timedelta(days=5),
+        ad_unit=make_ad_unit(show, delivery="dynamic", name="Mid-roll 1"),
+        campaign=make_campaign(stage="won", sponsor=sponsor, name="Winter layers"),
+        flight_start=start,
+        flight_end=start + timedelta(days=30),
+        booked_impressions=30_000,
+        order_fields={"measurement_of_record": "host", "currency": "USD"},
+        booking_fields={"status": IOBooking.Status.ACTIVE},
+    )
+    for offset in range(1, 40):
+        make_rollup(
+            episode=episode, day=today - timedelta(days=offset), source="host", downloads=800, revenue_cents=900
+        )
+    make_campaign(stage="proposal", currency="USD", stage_changed_at=now - timedelta(days=20), expected_close_on=today)
+    Import.objects.create(source="upload", kind="metrics", file_name="m.csv", status="completed", completed_at=now)
+    Match.objects.create(
+        advertiser=sponsor,
+        podcast=show,
+        score=78,
+        confidence="0.8",
+        rationale="Its listeners live where you ship.",
+        signals={"topic_overlap": 0.9, "brand_safety": 1},
+        updated_at=now,
+    )
+    check_pipeline_alerts(at=now)
+    return {
+        "creator": make_user(role="creator", name="Mara Lindqvist", bindings={"podcast": [show.pk]}),
+        "advertiser": make_user(role="advertiser", name="Jonas Pell", bindings={"sponsor": [sponsor.pk]}),
+        "ops": make_user(role="ops", name="Petra Osei"),
+    }
+
+
+def sideways(page) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["creator", "advertiser", "ops"])
+def test_each_dashboard_is_accessible_at_every_width_in_both_themes(house, live_site, page, name, scheme):
+    live_site.login(page, house[name])
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"/dashboard/{name}")
+        assert not sideways(page), width
+        assert_accessible(page)
+
+    assert page.locator("h1").count() == 1
+    assert page.get_by_text("This card did not load").count() == 0
+
+
+def test_a_page_holds_at_two_hundred_percent_with_doubled_text(house, live_site, page):
+    live_site.login(page, house["creator"])
+    # 720 pixels wide is what 200 % of 1440 leaves.
+    page.set_viewport_size({"width": 720, "height": 450})
+    page.goto("/dashboard/creator")
+    page.evaluate("document.body.style.letterSpacing = '0.12em'; document.body.style.wordSpacing = '0.16em'")
+
+    assert not sideways(page)
+
+
+def test_the_keyboard_alone_is_enough(house, live_site, page):
+    live_site.login(page, house["creator"])
+    page.goto("/dashboard/creator")
+
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main")
+
+    page.keyboard.press("?")
+    assert page.locator("#shortcuts").evaluate("dialog => dialog.open")
+    page.keyboard.press("Escape")
+    assert not page.locator("#shortcuts").evaluate("dialog => dialog.open")
+
+    page.keyboard.press("Control+k")
+    page.wait_for_url("**/find")
+    page.keyboard.press("Escape")
+    page.locator("h1").click()
+    page.keyboard.press("g")
+    page.keyboard.press("o")
+    page.wait_for_url("**/dashboard/creator")
+
+
+def test_single_keys_can_be_switched_off(house, live_site, page):
+    live_site.login(page, house["creator"])
+    page.goto("/dashboard/creator")
+    page.keyboard.press("?")
+    page.locator("[data-single-keys]").uncheck()
+    page.keyboard.press("Escape")
+
+    page.reload()
+    page.keyboard.press("?")
+
+    assert not page.locator("#shortcuts").evaluate("dialog => dialog.open")
+
+
+def test_the_theme_is_kept(house, live_site, page):
+    live_site.login(page, house["creator"])
+    page.goto("/dashboard/creator")
+    page.locator('[popovertarget="me"]').click()
+    page.get_by_role("button", name="Dark").click()
+
+    page.reload()
+
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 15, 17)"
+
+
+def test_the_period_changes_without_loading_the_page_anew(house, live_site, page):
+    live_site.login(page, house["creator"])
+    page.goto("/dashboard/creator")
+    page.evaluate("window.kept = true")
+    page.locator('[popovertarget="period"]').click()
+    page.get_by_role("link", name="Last 7 days").click()
+
+    page.wait_for_url("**days=7**")
+    page.get_by_text("Earned, 7 days").wait_for()
+    assert page.evaluate("window.kept") is True
+
+
+def test_numbers_of_a_chart_stand_in_a_table_behind_its_button(house, live_site, page):
+    live_site.login(page, house["creator"])
+    page.goto("/dashboard/creator")
+
+    page.get_by_role("link", name="Sponsor revenue: show as table").click()
+
+    table = page.locator("#sponsor_revenue-table table")
+    assert table.is_visible()
+    assert table.locator("tbody tr").count() == 30
+
+
+def test_the_menu_of_a_phone_is_a_drawer(house, live_site, page):
+    live_site.login(page, house["creator"])
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto("/dashboard/creator")
+
+    assert not page.locator("#side").is_visible()
+    page.get_by_role("button", name="Menu").click()
+    assert page.locator("#side").get_by_role("link", name="Overview").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#side").is_visible()
+
+
+def test_reading_needs_no_script(house, live_site, page):
+    context = page.context.browser.new_context(java_script_enabled=False, base_url=live_site.url("/"))
+    still = context.new_page()
+    live_site.login(still, house["creator"])
+    still.goto("/dashboard/creator?days=7")
+
+    assert still.get_by_text("Earned, 7 days").is_visible()
+    assert still.get_by_text("Harbor & Pine").first.is_visible()
+    context.close()
+
+
+def test_paper_shows_the_page_without_its_tools(house, live_site, page):
+    live_site.login(page, house["creator"])
+    page.goto("/dashboard/creator?card=pacing_vs_flight")
+    page.emulate_media(media="print")
+
+    assert not page.locator(".sidebar").is_visible()
+    assert not page.locator(".tools").is_visible()
+    assert page.locator("#pacing_vs_flight").is_visible()
+    assert page.locator("#sponsor_revenue").count() == 0
