@@ -5,6 +5,7 @@ Every cell is judged by a pattern before it becomes a number, and refused with a
 
 import re
 import unicodedata
+from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,7 +25,6 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,12 @@ def parse_day(text: str, *, latest: date) -> date:
     year, month, day = (int(part) for part in match.groups())
     if not 1 <= month <= 12:
         raise CellError("not_a_day", f"There is no month {month}.")
-    if not 1 <= day <= _LENGTHS[month - 1]:
-        raise CellError("not_a_day", f"{_MONTHS[month - 1]} has {_LENGTHS[month - 1]} days.")
     if year < 2000:
         raise CellError("day_too_early", "Days before 2000 cannot be taken.")
-    try:
-        found = date(year, month, day)
-    except ValueError:
-        raise CellError("not_a_day", f"February {year} has 28 days.") from None
+    length = monthrange(year, month)[1]
+    if not 1 <= day <= length:
+        raise CellError("not_a_day", f"{_MONTHS[month - 1]} {year} has {length} days.")
+    found = date(year, month, day)
     if found > latest:
         raise CellError("day_in_future", "This day is not over yet, so it cannot have figures.")
     return found
@@ -329,7 +327,9 @@ def read_header(cells: Sequence[str], *, kind: str = "") -> Header:
     missing = [name for name in needed if name not in names]
     if missing:
         listed = ", ".join(f"“{name}”" for name in missing)
-        raise HeaderError("columns_missing", f"Line 1 has no column {listed}. A {_WORDS[found]} has: {','.join(known)}")
+        raise HeaderError(
+            "columns_missing", f"Line 1 has no column {listed}. A {_WORDS[found]} has: {', '.join(known)}"
+        )
     doubled = sorted({name for name in names if name in known and names.count(name) > 1})
     if doubled:
         raise HeaderError("columns_doubled", f"Line 1 names the column “{doubled[0]}” twice.")

@@ -1,6 +1,7 @@
 """Pages of imports: send a file, check what it would change, import it, see what could not be taken."""
 
 from collections.abc import Callable
+from datetime import date
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -106,6 +107,7 @@ def import_detail(request: HttpRequest, import_id: UUID) -> HttpResponse:
         {
             "run": run,
             "told": run.metadata,
+            "days": _days(run),
             "progress": progress_of(run),
             "issues": issues[:ISSUES_SHOWN],
             "more_issues": len(issues) > ISSUES_SHOWN,
@@ -191,6 +193,11 @@ def _csv(lines: Any, name: str) -> StreamingHttpResponse:
 
 def _wants_json(request: HttpRequest) -> bool:
     return request.headers.get("Accept", "").startswith("application/json")
+
+
+def _days(run: Import) -> tuple[date, date] | None:
+    first, last = run.metadata.get("first_day"), run.metadata.get("last_day")
+    return (date.fromisoformat(first), date.fromisoformat(last)) if first and last else None
 
 
 def _step(run: Import) -> int:

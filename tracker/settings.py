@@ -348,7 +348,7 @@ STORAGES = {
 WHITENOISE_MANIFEST_STRICT = False
 MEDIA_ROOT = env("MEDIA_ROOT", default=str(BASE_DIR / "media"))
 # The largest file that an import takes; a larger one is refused with 413.
-ETL_MAX_UPLOAD_BYTES = env.int("ETL_MAX_UPLOAD_BYTES", default=200 * 1024 * 1024)
+ETL_MAX_UPLOAD_BYTES = env.int("ETL_MAX_UPLOAD_BYTES", default=200_000_000)
 
 # --- webhooks: tries over three days; loopback and a compressed schedule are for integrators on their own machine -----
 WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", default=False)

@@ -40,7 +40,8 @@ class BookingsReading:
     def read(self, table: TableFile) -> None:
         for block in table.blocks():
             for line, cells in _rows(block):
-                self._take(line, cells)
+                if any(cell.strip() for cell in cells):
+                    self._take(line, cells)
             if self.rows > MOST_ROWS:
                 raise TooManyRows
             self.pulse.rows_read, self.pulse.bytes_read = self.rows, block.end

@@ -61,10 +61,10 @@ class MetricsReading:
             for place, line in zip(taken.left.tolist(), self._lines(block, taken.left).tolist(), strict=True)
         ]
         rows = [(line, text.decode("utf-8", "surrogateescape").split(",")) for line, text in careful]
-        good = [
-            (line, fact) for line, cells in (*rows, *block.others) if (fact := self._careful(line, cells)) is not None
-        ]
-        self.rows += len(taken.facts) + len(rows) + len(block.others)
+        # Spreadsheet programs leave rows of empty cells behind.
+        rows = [(line, cells) for line, cells in (*rows, *block.others) if any(cell.strip() for cell in cells)]
+        good = [(line, fact) for line, cells in rows if (fact := self._careful(line, cells)) is not None]
+        self.rows += len(taken.facts) + len(rows)
         if good:
             facts.append(np.array([fact for _, fact in good], dtype=FACT))
             lines.append(np.array([line for line, _ in good], dtype=np.int64))

@@ -96,7 +96,7 @@ def test_bad_rows_are_named_with_line_column_and_reason_while_good_ones_go_in(te
         (12, "revenue_cents", "12.40", "not_whole_cents"),
     ]
     reasons = dict(run.issues.values_list("line", "reason"))
-    assert reasons[2] == "February has 29 days."
+    assert reasons[2] == "February 2026 has 28 days."
     assert reasons[5] == "A rate is between 0 and 1. Did you mean 0.84?"
     assert [row[2] for row in rollup()] == [7]
 
@@ -210,3 +210,11 @@ def test_an_import_that_lost_three_workers_is_given_up(tenant):
     assert run.status == "failed"
     assert run.error_message == "The worker died 3 times while reading this file, so it was given up."
     assert Event.objects.filter(type="etl.error").count() == 1
+
+
+def test_rows_of_empty_cells_are_not_rows(tenant):
+    episode = make_episode()
+
+    run = bring_in(metrics_csv(",,,,,,,,", f"2026-03-01,{episode.pk},host,1,,,,,", "", " , ,,,,,,,"))
+
+    assert (run.records_imported, run.records_failed, run.metadata["rows"]) == (1, 0, 1)

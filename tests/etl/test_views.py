@@ -33,7 +33,7 @@ def test_a_file_is_checked_first_and_then_imported_by_one_click(staff):
 
     assert sent.status_code == 201
     assert "Import 1 row" in checked.text
-    assert "February has 29 days." in checked.text
+    assert "February 2026 has 28 days." in checked.text
     assert not DailyRollup.objects.exists()
 
     staff.post(f"{sent.json()['location']}/import")
