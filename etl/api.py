@@ -65,6 +65,7 @@ class UploadSerializer(serializers.Serializer):
     kind = serializers.CharField(required=False, allow_blank=True, default="", help_text=", ".join(KINDS))
     dry_run = serializers.BooleanField(required=False, default=False, help_text="tell what would change, write nothing")
     strict = serializers.BooleanField(required=False, default=False, help_text="one bad row refuses the whole file")
+    encoding = serializers.CharField(required=False, allow_blank=True, default="", help_text="when it is not UTF-8")
 
 
 class HistorySerializer(serializers.Serializer):

@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("imports/<uuid:import_id>", views.import_detail, name="import"),
     path("imports/<uuid:import_id>/state", views.import_state, name="import-state"),
     path("imports/<uuid:import_id>/import", views.import_now, name="import-now"),
+    path("imports/<uuid:import_id>/check-again", views.check_again, name="import-check-again"),
     path("imports/<uuid:import_id>/cancel", views.cancel, name="import-cancel"),
     path("imports/<uuid:import_id>/undo", views.undo, name="import-undo"),
     path("imports/<uuid:import_id>/rejected.csv", views.rejected, name="import-rejected"),

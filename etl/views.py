@@ -22,6 +22,7 @@ from etl import exports, queries, services
 from etl.api import progress_of
 from etl.models import Import
 from etl.tasks import run_imports
+from etl.unpack import CHOSEN_ENCODINGS
 from tracker.flags.services import is_on
 from tracker.lib.errors import DomainError
 from tracker.tenants.tasks import enqueue
@@ -114,6 +115,7 @@ def import_detail(request: HttpRequest, import_id: UUID) -> HttpResponse:
             "may_import": request.user.has_perm("etl.add_import"),
             "step": _step(run),
             "can_undo": services.can_undo(run),
+            "encodings": CHOSEN_ENCODINGS if run.metadata.get("code") == "encoding_unknown" else (),
         },
     )
 
@@ -136,6 +138,24 @@ def import_now(request: HttpRequest, import_id: UUID) -> HttpResponse:
     try:
         run = services.import_checked(
             import_run=get_object_or_404(Import, pk=import_id), by=request.user, at=timezone.now()
+        )
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+        return redirect("etl:import", import_id)
+    enqueue(run_imports)
+    return redirect("etl:import", run.pk)
+
+
+@require_POST
+@import_page("etl.add_import")
+def check_again(request: HttpRequest, import_id: UUID) -> HttpResponse:
+    """Check the same file in the encoding that was chosen."""
+    try:
+        run = services.check_again(
+            import_run=get_object_or_404(Import, pk=import_id),
+            encoding=request.POST.get("encoding", ""),
+            by=request.user,
+            at=timezone.now(),
         )
     except DomainError as refusal:
         messages.error(request, refusal.message)

@@ -4,12 +4,13 @@ from etl.services.health import check_etl_health
 from etl.services.leases import reap_lost_imports
 from etl.services.running import run_waiting_imports
 from etl.services.sheets import connect_sheet, disconnect_sheet, import_due_sheets, start_sheet_import
-from etl.services.starting import cancel_import, import_checked, start_import
+from etl.services.starting import cancel_import, check_again, import_checked, start_import
 from etl.services.undoing import can_undo, undo_import
 
 __all__ = [
     "can_undo",
     "cancel_import",
+    "check_again",
     "check_etl_health",
     "connect_sheet",
     "disconnect_sheet",

@@ -20,6 +20,7 @@ from etl.services.leases import TRIES, Cancelled, LeaseLost, Pulse, claim_next, 
 from etl.services.metrics_file import MetricsReading, preview_metrics, write_metrics
 from etl.services.sheets import SOURCE as GOOGLE_SHEETS
 from etl.services.sheets import fetch_sheet
+from etl.unpack import unpacked
 from tracker.events.services import emit
 from tracker.lib.actors import Actor
 from tracker.lib.errors import DomainError
@@ -104,7 +105,8 @@ def _read_and_write(run: Import, issues: IssueKeeper, pulse: Pulse, at: datetime
     if run.source == GOOGLE_SHEETS and not run.file:
         fetch_sheet(run)
         pulse.tick()
-    with run.file.open("rb") as stream:
+    chosen = run.metadata.get("encoding", "")
+    with run.file.open("rb") as stored, unpacked(stored, encoding=chosen) as (stream, shape):
         table = TableFile(stream)
         header = read_header(table.header, kind=run.kind)
         with closing(_reading(header, issues, pulse, at)) as reading:
@@ -114,7 +116,8 @@ def _read_and_write(run: Import, issues: IssueKeeper, pulse: Pulse, at: datetime
                 raise Refused(f"A bookings file can have {MOST_ROWS:,} rows at most. Split it.") from None
             _note_read(run, header, reading.rows)
             _check_rows(run, reading, issues)
-            told = {"rows": reading.rows} | ({"ignored_columns": list(header.ignored)} if header.ignored else {})
+            told = {"rows": reading.rows, "shape": shape.as_json()}
+            told |= {"ignored_columns": list(header.ignored)} if header.ignored else {}
             end = _end_dry_run if run.is_dry_run else _end
             end(run, reading, issues, told, at)
 

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from etl.models import Import
 from etl.records import BOOKINGS, METRICS, shown
+from etl.unpack import CHOSEN_ENCODINGS, ENDINGS
 from tracker.lib.actors import Actor, HasActor, actor_of
 from tracker.lib.errors import Conflict, DomainError
 
@@ -25,6 +26,7 @@ def start_import(
     kind: str = "",
     dry_run: bool = False,
     strict: bool = False,
+    encoding: str = "",
     source: str = "upload",
 ) -> Import:
     """Keep a file and let it wait for a worker; the answer's status is pending. The edge starts the worker.
@@ -35,8 +37,10 @@ def start_import(
     if kind and kind not in KINDS:
         raise DomainError("unknown_kind", f"There is no kind {shown(kind)}; it is one of {', '.join(KINDS)}.")
     name = shown((file.name or "upload.csv").replace("\\", "/").rsplit("/", 1)[-1]) or "upload.csv"
-    if not name.lower().endswith(".csv"):
-        raise DomainError("not_csv", "Only CSV files can be taken; save the table as CSV (UTF-8).", file_name=name)
+    if not name.lower().endswith(ENDINGS):
+        told = f"Only tables can be taken ({', '.join(ENDINGS)}); save yours as CSV (UTF-8)."
+        raise DomainError("not_csv", told, file_name=name)
+    check_encoding(encoding)
     check_size(file.size or 0)
     if not file.size:
         raise DomainError("empty_file", "The file is empty.", file_name=name)
@@ -54,18 +58,40 @@ def start_import(
         is_dry_run=dry_run,
         is_strict=strict,
         created_by=actor_of(by).as_json(),
+        metadata={"encoding": encoding} if encoding else {},
     )
 
 
 @transaction.atomic
 def import_checked(*, import_run: Import, by: HasActor | Actor, at: datetime) -> Import:
     """Import the file of a dry run for real. Raises Conflict("not_checked"), Conflict("file_gone")."""
-    checked = import_run
-    if not checked.is_dry_run or checked.status != Import.Status.COMPLETED:
+    if not import_run.is_dry_run or import_run.status != Import.Status.COMPLETED:
         raise Conflict("not_checked", "This file was not checked, so there is nothing to import.")
+    return _of_same_file(import_run, by, is_dry_run=False, metadata=_kept_options(import_run))
+
+
+@transaction.atomic
+def check_again(*, import_run: Import, encoding: str, by: HasActor | Actor, at: datetime) -> Import:
+    """Check the file of an import anew, read in another encoding. Raises Conflict("file_gone")."""
+    check_encoding(encoding)
+    return _of_same_file(import_run, by, is_dry_run=True, metadata={"encoding": encoding})
+
+
+def check_encoding(encoding: str) -> None:
+    known = ("", "utf-8", *CHOSEN_ENCODINGS)
+    if encoding not in known:
+        raise DomainError("unknown_encoding", f"Choose one of {', '.join(known[1:])}.", field="encoding")
+
+
+def _kept_options(run: Import) -> dict[str, str]:
+    return {name: run.metadata[name] for name in ("encoding",) if name in run.metadata}
+
+
+def _of_same_file(checked: Import, by: HasActor | Actor, *, is_dry_run: bool, metadata: dict[str, str]) -> Import:
     if not checked.file or not checked.file.storage.exists(checked.file.name):
         raise Conflict("file_gone", "The file is not kept any more; send it again.")
     return Import.objects.create(
+        is_dry_run=is_dry_run,
         source=checked.source,
         kind=checked.kind,
         file_name=checked.file_name,
@@ -74,7 +100,7 @@ def import_checked(*, import_run: Import, by: HasActor | Actor, at: datetime) ->
         digest=checked.digest,
         is_strict=checked.is_strict,
         created_by=actor_of(by).as_json(),
-        metadata={"checked_as": str(checked.pk)},
+        metadata={**metadata, "checked_as": str(checked.pk)},
     )
 
 

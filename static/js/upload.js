@@ -21,7 +21,7 @@
 
   const send = (file) => {
     error.hidden = true;
-    if (!/\.csv$/i.test(file.name)) return refuse(form.dataset.wrongKind);
+    if (!/\.(csv|tsv|txt|xlsx|gz|zip)$/i.test(file.name)) return refuse(form.dataset.wrongKind);
     if (file.size > Number(form.dataset.limit) * 1e6) return refuse(form.dataset.tooLarge);
     const body = new FormData(form);
     body.set("file", file);

@@ -61,16 +61,20 @@ def test_formulas_are_inert_in_the_csv_of_rejected_rows(tenant):
     assert [cell for cell in days if cell.lstrip().startswith(("=", "+", "-", "@", "|", "%"))] == []
 
 
-def test_nul_bytes_lone_surrogates_and_bad_utf8_are_refused_by_the_cell(tenant):
+def test_a_nul_byte_refuses_its_row(tenant):
     episode = make_episode()
-    good = f"2026-03-01,{episode.pk},host,1,,,,,"
-    text = metrics_csv(good).encode() + f"2026-03-01,{episode.pk},a\0b,1,,,,,\n".encode()
-    text += f"2026-03-01,{episode.pk},".encode() + b"\xff\xfe,1,,,,,\n"
+    text = metrics_csv(f"2026-03-01,{episode.pk},host,1,,,,,", f"2026-03-01,{episode.pk},a\0b,1,,,,,")
 
     run = bring_in(text)
 
-    assert (run.records_imported, run.records_failed) == (1, 2)
-    assert list(run.issues.values_list("code", flat=True)) == ["source_unreadable", "source_unreadable"]
+    assert (run.records_imported, run.records_failed) == (1, 1)
+    assert run.issues.get().code == "source_unreadable"
+
+
+def test_bytes_that_are_not_utf8_ask_for_the_encoding(tenant):
+    run = bring_in(metrics_csv("x").encode() + b"\xff\xfe\n")
+
+    assert (run.status, run.metadata["code"]) == ("failed", "encoding_unknown")
 
 
 def test_ten_thousand_columns_are_refused(tenant):

@@ -155,8 +155,9 @@ def test_of_repeated_rows_the_last_one_counts(tenant):
         ("day,day,episode_id,source,downloads\n", "Line 1 names the column “day” twice."),
         (METRICS_HEADER + "\n", "The file names its columns and has no rows."),
         ("\n\n", "Line 1 is blank"),
-        (b"PK\x03\x04rest", "This is a zip or Excel file, not CSV."),
-        ("day,episode_id,source\n".encode("utf-16"), "This is UTF-16 text, not CSV."),
+        (b"PK\x03\x04rest", "The archive is damaged; pack it again."),
+        (b"%PDF-1.7", "This is a PDF, not a table."),
+        ("day,episode_id,source\n".encode("utf-16"), "Line 1 has no figures"),
         ("tägß\n".encode("cp1252"), "The file is not UTF-8 text."),
         (
             METRICS_HEADER + '\n2026-03-01,"open,host,1,,,,,\n',
