@@ -15,14 +15,14 @@ part "Planned"
 if [ -n "$first" ]; then
     say "An empty database: all migrations of public; no tenants yet."
 else
-    step "$python" manage.py plan_migrations --point "$stamp"
+    step "$python" manage.py plan_migrations --point "$stamp" --folder "$backups/points"
 fi
 [ -n "$dry_run" ] && exit 0
 
 part "Done"
-[ -n "$first" ] || step "$python" manage.py backup "backups/$stamp"
+[ -n "$first" ] || step "$python" manage.py backup "$backups/$stamp"
 step "$python" manage.py migrate_tenants
 
 part "Verified"
 step psql -f scripts/verify_run.sql
-[ -n "$first" ] || say "Way back: \`scripts/db_rollback.sh $stamp\`, with this code; or restore backups/$stamp."
+[ -n "$first" ] || say "Way back: \`scripts/db_rollback.sh $stamp\`, with this code; or restore $backups/$stamp."

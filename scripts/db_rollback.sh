@@ -6,7 +6,7 @@
 set -euo pipefail
 if [ $# -lt 1 ]; then
     echo "Which point? One of:" >&2
-    ls "$(dirname "$0")/../backups/points" 2>/dev/null | sed 's/\.json$//' >&2
+    ls "${BACKUPS:-$(dirname "$0")/../backups}/points" 2>/dev/null | sed 's/\.json$//' >&2
     exit 2
 fi
 point=$1
@@ -16,12 +16,12 @@ cd "$(dirname "$0")"
 source ./run_log.sh
 
 part "Planned"
-step "$python" manage.py rollback_tenants "backups/points/$point.json" --dry-run
+step "$python" manage.py rollback_tenants "$backups/points/$point.json" --dry-run
 [ -n "$dry_run" ] && exit 0
 
 part "Done"
-step "$python" manage.py backup "backups/$stamp"
-step "$python" manage.py rollback_tenants "backups/points/$point.json"
+step "$python" manage.py backup "$backups/$stamp"
+step "$python" manage.py rollback_tenants "$backups/points/$point.json"
 
 part "Verified"
 step "$python" manage.py plan_migrations

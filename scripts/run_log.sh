@@ -6,7 +6,7 @@ python=${PYTHON:-.venv/bin/python}
 [ -x "$python" ] || python=python3
 stamp=$(date -u +%Y%m%dT%H%M%SZ)
 log=${RUN_LOGS:-docs/run-logs}/${stamp}_$kind.md
-mkdir -p "$(dirname "$log")" backups/points
+mkdir -p "$(dirname "$log")" "${backups:=${BACKUPS:-backups}}/points"
 
 say() { printf "%s\n" "$@" | tee -a "$log"; }
 part() { say "" "## $1" ""; }

@@ -10,7 +10,7 @@ import pwd
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Postgres:
 
     state: State
     for_tests: bool = False
+    # Settings beside the usual ones, by name.
+    extra: dict[str, str] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:
@@ -54,7 +56,7 @@ class Postgres:
         if self.is_running():
             return None
         self._make_cluster()
-        settings = {**SETTINGS, **(TEST_SETTINGS if self.for_tests else {})}
+        settings = {**SETTINGS, **(TEST_SETTINGS if self.for_tests else {}), **self.extra}
         command = [self._program("postgres"), "-D", str(self.data), "-k", str(self.state.sockets)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
@@ -71,12 +73,12 @@ class Postgres:
 
     def stop(self) -> None:
         if (self.data / "PG_VERSION").exists():
-            self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-t", "60", check=False)
+            self.run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-t", "60", check=False)
 
     def is_running(self) -> bool:
         if not (self.state.sockets / ".s.PGSQL.5432").exists():
             return False
-        return self._run("pg_isready", "-q", "-h", str(self.state.sockets), check=False).returncode == 0
+        return self.run("pg_isready", "-q", "-h", str(self.state.sockets), check=False).returncode == 0
 
     # --- where things are ---------------------------------------------------------------------------------------------
     @property
@@ -99,7 +101,8 @@ class Postgres:
     def _program(self, name: str) -> str:
         return str(self.installation / "bin" / name)
 
-    def _run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run one of PostgreSQL's programs as the server's user. Raises StackError with what it said."""
         where = self.data if self.data.exists() else Path("/")
         done = subprocess.run(  # noqa: S603 - programs of the wheel
             [self._program(program), *arguments], capture_output=True, text=True, cwd=where, **self.owner
@@ -128,7 +131,7 @@ class Postgres:
         if self.for_tests:
             arguments.append("--no-sync")
         try:
-            self._run("initdb", "-D", str(self.data), *arguments)
+            self.run("initdb", "-D", str(self.data), *arguments)
         except StackError:
             shutil.rmtree(self.data)  # a half-made cluster would be taken for data the next time
             raise
@@ -136,8 +139,8 @@ class Postgres:
     def _make_database(self) -> None:
         asked = "SELECT 1 FROM pg_database WHERE datname = 'tracker'"
         connection = ["-h", str(self.state.sockets), "-U", "tracker", "-d", "postgres", "-X", "-A", "-t"]
-        if not self._run("psql", *connection, "-c", asked).stdout.strip():
-            self._run("psql", *connection, "-c", "CREATE DATABASE tracker")
+        if not self.run("psql", *connection, "-c", asked).stdout.strip():
+            self.run("psql", *connection, "-c", "CREATE DATABASE tracker")
 
     # --- root: PostgreSQL refuses to run as root, so a system user does -----------------------------------------------
     @property
