@@ -128,6 +128,7 @@ class CampaignAdmin(CsvExport, BaseAdmin):
             "board/": ("board", board_views.board),
             "board/move/": ("board_move", board_views.board_move),
             "board/more/": ("board_more", board_views.board_more),
+            "board/keep/": ("board_keep", board_views.board_keep),
             "numbers/": ("numbers", numbers_views.numbers),
         }
         inside = self.admin_site.admin_view

@@ -5,8 +5,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -19,7 +20,7 @@ from deals.cards import CardWriter
 from deals.models import Campaign, SavedFilter, Sponsor
 from deals.queries import quarter_start, unmet_guards
 from deals.rules import skips_forward
-from deals.services import is_manager, move_deal
+from deals.services import is_manager, keep_filter, move_deal
 from metrics.models import Podcast
 from tracker.accounts.models import User
 from tracker.api.problems import status_of
@@ -54,7 +55,7 @@ def board(request: HttpRequest, *, model_admin: "CampaignAdmin") -> HttpResponse
         "filters": _filters(request, wanted),
         "clear_url": reverse("admin:deals_campaign_board"),
         "kept": SavedFilter.objects.filter(user_id=request.user.pk).order_by("name"),
-        "query": _query(request),
+        "query": query_of(request),
         "may_change": model_admin.has_change_permission(request),
         "is_manager": is_manager(request.user),
     }
@@ -111,6 +112,22 @@ def board_move(request: HttpRequest, *, model_admin: "CampaignAdmin") -> HttpRes
         "undo": was if was in moved.allowed_moves and moved.stage not in ("won", "lost") and was != "lost" else "",
     }
     return JsonResponse({**told, **_standing(request, moved)})
+
+
+@flag_required(FLAG)
+@require_POST
+def board_keep(request: HttpRequest, *, model_admin: "CampaignAdmin") -> HttpResponse:
+    """Keep the filters of the address under a name, for this person alone; or forget one (`forget`)."""
+    _check(model_admin, request)
+    if forgotten := request.POST.get("forget", ""):
+        SavedFilter.objects.filter(user_id=request.user.pk, name=forgotten).delete()
+    else:
+        try:
+            keep_filter(user=request.user, name=request.POST.get("name", ""), query=query_of(request))
+        except DomainError as refusal:
+            messages.error(request, refusal.message)
+    query = query_of(request)
+    return HttpResponseRedirect(reverse("admin:deals_campaign_board") + (f"?{query}" if query else ""))
 
 
 def _check(model_admin: "CampaignAdmin", request: HttpRequest) -> None:
@@ -189,12 +206,12 @@ def _filters(request: HttpRequest, wanted: BoardFilter) -> list[dict[str, Any]]:
 
 
 def _menu(request: HttpRequest, name: str, label: str, chosen: str, choices: list[tuple[str, str]]) -> dict[str, Any]:
-    links = [(text, _query(request, **{name: value}), value == chosen) for value, text in choices]
+    links = [(text, query_of(request, **{name: value}), value == chosen) for value, text in choices]
     now = next((text for value, text in choices if value == chosen), "") if chosen else ""
-    return {"name": name, "label": label, "chosen": now, "links": links, "drop": _query(request, **{name: ""})}
+    return {"name": name, "label": label, "chosen": now, "links": links, "drop": query_of(request, **{name: ""})}
 
 
-def _query(request: HttpRequest, **changes: str) -> str:
+def query_of(request: HttpRequest, **changes: str) -> str:
     """Return the board's query string with some of its filters set to another value."""
     values = {name: request.GET.get(name, "") for name in NAMES} | changes
     return urlencode({name: value for name, value in values.items() if value})

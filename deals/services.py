@@ -8,17 +8,20 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from deals.models import Agency, Campaign, Contact, DealNote, GuardRule, Sponsor
+from deals.models import Agency, Campaign, Contact, DealNote, GuardRule, SavedFilter, Sponsor
 from deals.names import name_key
 from deals.queries import unmet_guards
 from deals.rules import skips_forward
 from metrics.models import Podcast
+from tracker.accounts.models import User
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor, actor_of
 from tracker.lib.errors import Conflict, DomainError, Forbidden, NotFound
 
 Stage = Campaign.Stage
 MANAGERS = ("administrator", "sales_manager")
+# A person's own filters of the board.
+MOST_FILTERS = 30
 
 # What a person may change on a deal; the stage moves only through move_deal.
 DEAL_FIELDS = frozenset(
@@ -277,6 +280,16 @@ def note_on_deal(
     )
     emit("deal.noted", subject=campaign, by=by, at=at, data={"campaign_id": str(campaign.pk), "kind": str(kind)})
     return note
+
+
+def keep_filter(*, user: User, name: str, query: str) -> SavedFilter:
+    """Keep a view of the board under a name; the same name again takes the new view. Raises DomainError."""
+    name = _named(name)[:80]
+    kept = set(SavedFilter.objects.filter(user=user).values_list("name", flat=True))
+    if name not in kept and len(kept) >= MOST_FILTERS:
+        words = _("You keep %(count)s filters already; forget one first.") % {"count": MOST_FILTERS}
+        raise DomainError("too_many_filters", words)
+    return SavedFilter.objects.update_or_create(user=user, name=name, defaults={"query": query[:1000]})[0]
 
 
 def is_manager(someone: HasActor | Actor) -> bool:

@@ -8,9 +8,11 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from deals.board import Amount, BoardFilter, filtered_deals, lane_heads, lanes, more_cards, quarter_bounds
-from deals.models import Campaign
+from deals.models import Campaign, SavedFilter
+from deals.services import keep_filter
 from tests.factories import make_campaign, make_podcast
 from tracker.flags.models import FlagOverride
+from tracker.lib.errors import DomainError
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BOARD = "/admin/deals/campaign/board/"
@@ -217,3 +219,32 @@ def test_a_deal_of_another_house_is_not_on_the_board(desk, other_tenant):
 def test_the_rest_of_a_lane_wants_a_stage_and_a_number(desk):
     for query in ("", "?stage=lead", "?stage=nowhere&after=1", "?stage=lead&after=-1", "?stage=lead&after=x"):
         assert desk.get(f"{BOARD}more/{query}").status_code == 400
+
+
+def test_a_filter_is_kept_for_its_person_alone(desk, login, sales_manager, salesperson):
+    desk.post(f"{BOARD}keep/?q=winter&nonsense=1", {"name": "Winter deals"})
+    desk.post(f"{BOARD}keep/?q=winter&owner=none", {"name": "Winter deals"})
+    desk.post(f"{BOARD}keep/?q=x", {"name": "  "})
+
+    kept = SavedFilter.objects.get()
+    assert (kept.user, kept.name, kept.query) == (salesperson, "Winter deals", "owner=none&q=winter")
+    assert "?owner=none&amp;q=winter" in desk.get(BOARD).content.decode()
+    assert desk.get(f"{BOARD}keep/").status_code == 405
+
+    login(desk, sales_manager)
+    assert "Winter deals" not in desk.get(BOARD).content.decode()
+    desk.post(f"{BOARD}keep/", {"forget": "Winter deals"})
+    assert SavedFilter.objects.count() == 1
+
+    login(desk, salesperson)
+    desk.post(f"{BOARD}keep/", {"forget": "Winter deals"})
+    assert not SavedFilter.objects.exists()
+
+
+def test_filters_have_a_limit(tenant, salesperson, monkeypatch):
+    monkeypatch.setattr("deals.services.MOST_FILTERS", 1)
+    keep_filter(user=salesperson, name="One", query="q=1")
+    keep_filter(user=salesperson, name="One", query="q=2")
+    with pytest.raises(DomainError) as refusal:
+        keep_filter(user=salesperson, name="Two", query="q=3")
+    assert refusal.value.code == "too_many_filters"
