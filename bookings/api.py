@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -19,8 +20,9 @@ from rest_framework.routers import SimpleRouter
 from bookings import services
 from bookings.flights import flight_end_of, flight_start_of
 from bookings.models import AdUnit, IOBooking
+from bookings.queries.calendar import Avail, Wish, avails_for
 from deals.models import Campaign
-from metrics.models import Episode
+from metrics.models import Episode, Podcast
 from tracker.api.views import TrackerViewSet, only_bound
 from tracker.lib.errors import Conflict, DomainError, NotFound
 
@@ -28,6 +30,7 @@ IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The booking's ETag as last read; 412 when it changed since."
 )
 LARGEST = 10**15
+LONGEST_WINDOW = 366
 
 
 class PdfRenderer(BaseRenderer):
@@ -96,12 +99,34 @@ class MoveSerializer(serializers.Serializer):
     held_until = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
 
+class WishSerializer(serializers.Serializer):
+    """What a buyer would like; days are inclusive, in the house's zone."""
+
+    first_day = serializers.DateField()
+    last_day = serializers.DateField()
+    impressions = serializers.IntegerField(min_value=1, max_value=LARGEST, required=False, allow_null=True)
+    budget_cents = serializers.IntegerField(min_value=0, max_value=LARGEST, required=False, allow_null=True)
+    category = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    podcast_ids = serializers.ListField(child=serializers.UUIDField(), max_length=200, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["last_day"] < attrs["first_day"]:
+            raise serializers.ValidationError({"last_day": _("The window ends before it begins.")})
+        if (attrs["last_day"] - attrs["first_day"]).days > LONGEST_WINDOW:
+            raise serializers.ValidationError({"last_day": _("Ask for a year at most.")})
+        return attrs
+
+
 class BookingViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     """Booked lines of this house. Answers carry the line's ETag."""
 
     flag = "ENABLE_IO_BOOKINGS"
     scope = "io"
-    permission = {"status": "bookings.change_iobooking", "export_pdf": "bookings.export_pdf"}
+    permission = {
+        "status": "bookings.change_iobooking",
+        "export_pdf": "bookings.export_pdf",
+        "avails": "bookings.view_iobooking",
+    }
     bound = {"sponsor": "campaign__sponsor_id", "podcast": "ad_unit__podcast_id"}
     queryset = IOBooking.objects.select_related("order", "ad_unit").order_by("-io_id")
     serializer_class = BookingSerializer
@@ -169,6 +194,20 @@ class BookingViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
                 booking=booking, by=request.user, at=self.now, if_revision=_wanted_revision(request), **changes
             )
         return self._answer(changed)
+
+    @extend_schema(request=WishSerializer)
+    @action(detail=False, methods=["post"])
+    def avails(self, request: Request) -> Response:
+        """What of a wish each ad unit can take: available, partly or not, with the reasons. Nothing is held."""
+        wanted = WishSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        kind = self.request.user.role.bound_to
+        shows = Podcast.objects.filter(is_archived=False)
+        if kind == "podcast":
+            shows = only_bound(shows, request.user, {"podcast": "podcast_id"})
+        fields = _without_nulls(wanted.validated_data)
+        found = avails_for(Wish(**fields), shows, at=self.now)
+        return Response({"avails": [_avail_json(avail) for avail in found], "as_of": self.now.isoformat()})
 
     @extend_schema(request=MoveSerializer, responses=BookingSerializer, parameters=[IF_MATCH])
     @action(detail=True, methods=["patch"])
@@ -241,6 +280,23 @@ class _stale_is_412:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Conflict) and error.code == "stale_revision":
             raise DomainError(error.code, error.message, **{**error.details, "status": 412}) from None
+
+
+def _avail_json(avail: Avail) -> dict[str, Any]:
+    return {
+        "podcast_id": str(avail.unit.podcast_id),
+        "podcast": avail.unit.podcast.title,
+        "ad_unit_id": str(avail.unit.pk),
+        "ad_unit": avail.unit.name,
+        "position": avail.unit.position,
+        "answer": avail.answer,
+        "reasons": [{"code": code, "message": message} for code, message in avail.reasons],
+        "free_slots": avail.free,
+        "slots": avail.slots,
+        "forecast_impressions": avail.forecast,
+        "rate_cpm_cents": avail.unit.rate_cpm_cents,
+        "price_cents": avail.price_cents,
+    }
 
 
 def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from bookings import views
+from bookings import calendar_views, views
 from bookings.delivery import views as delivery
 
 app_name = "bookings"
@@ -10,6 +10,10 @@ app_name = "bookings"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/<uuid:order_id>/print", views.order_print, name="order-print"),
     path("orders/versions/<uuid:version_id>.pdf", views.version_pdf, name="version-pdf"),
+    path("inventory", calendar_views.calendar, name="calendar"),
+    path("inventory/feeds", calendar_views.feed_add, name="feed-add"),
+    path("inventory/feeds/<uuid:feed_id>/revoke", calendar_views.feed_revoke, name="feed-revoke"),
+    path("calendar/<str:secret>.ics", calendar_views.feed, name="feed"),
     path("sign/<str:secret>", views.sign, name="sign"),
     path("sign/<str:secret>/order.pdf", views.sign_pdf, name="sign-pdf"),
     path("orders/brand.css", views.brand_css, name="brand-css"),

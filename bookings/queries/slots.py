@@ -1,5 +1,6 @@
 """What is taken, what is free, who stands too near: reads behind every booking."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -106,38 +107,51 @@ def impressions_per_day(ad_unit: AdUnit, *, at: datetime) -> Fraction | None:
 
     One source only, the one with most days, never a sum of sources. None when nothing is known: missing is not zero.
     """
-    if ad_unit.impressions_per_day is not None:
-        return Fraction(ad_unit.impressions_per_day)
-    by_source = _downloads_by_source(ad_unit.podcast_id, at)
+    return impressions_of_units([ad_unit], at=at)[ad_unit.pk]
+
+
+def impressions_of_units(ad_units: Sequence[AdUnit], *, at: datetime) -> dict[UUID, Fraction | None]:
+    """Return the same for many units, by unit, with one statement at most."""
+    asked = {unit.podcast_id for unit in ad_units if unit.impressions_per_day is None}
+    counted = _downloads_by_source(asked, at) if asked else {}
+    return {
+        unit.pk: _mean(counted.get(unit.podcast_id, {}))
+        if unit.impressions_per_day is None
+        else Fraction(unit.impressions_per_day)
+        for unit in ad_units
+    }
+
+
+def usual_source(podcast: Podcast | None, *, at: datetime) -> str:
+    """Return the source that counted a show on most of the last 28 complete days; empty when none did."""
+    by_source = _downloads_by_source({podcast.pk}, at).get(podcast.pk) if podcast else None
+    return _steadiest(by_source) if by_source else ""
+
+
+def _mean(by_source: dict[str, list[int]]) -> Fraction | None:
     if not by_source:
         return None
     figures = by_source[_steadiest(by_source)]
     return Fraction(sum(figures), len(figures))
 
 
-def usual_source(podcast: Podcast | None, *, at: datetime) -> str:
-    """Return the source that counted a show on most of the last 28 complete days; empty when none did."""
-    by_source = _downloads_by_source(podcast.pk, at) if podcast else {}
-    return _steadiest(by_source) if by_source else ""
-
-
-def _downloads_by_source(podcast_id: UUID, at: datetime) -> dict[str, list[int]]:
+def _downloads_by_source(podcast_ids: set[UUID], at: datetime) -> dict[UUID, dict[str, list[int]]]:
     last = at.date()
     days = (
         DailyRollup.objects.filter(
-            podcast_id=podcast_id,
+            podcast_id__in=podcast_ids,
             day__gte=last - timedelta(days=FORECAST_DAYS),
             day__lt=last,
             downloads__isnull=False,
         )
-        .values("source", "day")
+        .values("podcast_id", "source", "day")
         .annotate(total=Sum("downloads"))
-        .order_by("source", "day")
+        .order_by("podcast_id", "source", "day")
     )
-    by_source: dict[str, list[int]] = {}
+    found: dict[UUID, dict[str, list[int]]] = {}
     for row in days:
-        by_source.setdefault(row["source"], []).append(row["total"])
-    return by_source
+        found.setdefault(row["podcast_id"], {}).setdefault(row["source"], []).append(row["total"])
+    return found
 
 
 def _steadiest(by_source: dict[str, list[int]]) -> str:
