@@ -1,0 +1,140 @@
+"""The evaluation: its arithmetic, its honesty, its command."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from matchmaking import evaluation, history
+from matchmaking.evaluation import Case, cut_of, evaluate
+from matchmaking.profiles import Podcast, Sponsor
+from matchmaking.scratch import read_tables
+from tracker.tenants.models import Tenant
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "matching"
+
+
+def case_of(placed, *, shows=4, sponsors=12):
+    texts = [history.ShowText(f"title {n % 2}", f"words {n}", "en", {"464": 1.0}) for n in range(shows)]
+    phi = history.show_vectors(texts, history.fit_text(texts))
+    chi = history.tag_vectors([["science"]] * sponsors)
+    return Case([Podcast(topics={"464": 1.0})] * shows, [Sponsor(interests={"464": 1.0})] * sponsors, phi, chi, placed)
+
+
+def test_popularity_finds_what_most_other_shows_carry():
+    # Sponsor 3 stands on every show: for each, three others carry it and it comes first.
+    report = evaluate(case_of([(3, show, date(2025, 1, 1 + show)) for show in range(4)]))
+
+    assert report["popularity"] == {"recall10": 1.0, "mrr": 1.0, "ndcg": 1.0, "n": 4, "shows": 4}
+    assert report["with_history"]["mrr"] == 1.0
+
+
+def test_gains_and_reciprocal_places_are_worked_by_hand():
+    metrics = evaluation._metrics([np.array([1, 3]), np.array([12])])
+
+    # Show 1: places 1 and 3; ideal 1 and 2. Show 2: place 12.
+    first = (1 + 1 / 2) / (1 + 1 / np.log2(3))
+    second = 1 / np.log2(13)
+    assert metrics.recall10 == round(2 / 3, 4)
+    assert metrics.mrr == round((1 + 1 / 12) / 2, 4)
+    assert metrics.ndcg == round((first + second) / 2, 4)
+    assert (metrics.n, metrics.shows) == (3, 2)
+
+
+def test_what_a_held_out_show_carries_does_not_bear_on_its_own_question(monkeypatch):
+    """Two worlds that differ only in whom show 0 carries give the same scores for show 0."""
+    seen = []
+    asked = evaluation._asked
+
+    def spy(ranker, show, with_history, *rest):
+        if show == 0:
+            seen.append(with_history.copy())
+        return asked(ranker, show, with_history, *rest)
+
+    monkeypatch.setattr(evaluation, "_asked", spy)
+    others = [(sponsor, show, date(2025, 1, 1)) for show in (1, 2, 3) for sponsor in (1, 2, show + 4)]
+    for own in (1, 9):
+        evaluate(case_of([(own, 0, date(2025, 1, 1)), *others]))
+
+    assert np.array_equal(seen[0], seen[1], equal_nan=True)
+
+
+def test_the_time_split_knows_nothing_of_the_future(monkeypatch):
+    seen = []
+    asked = evaluation._asked
+
+    def spy(ranker, show, with_history, popularity, wanted, offered):
+        seen.append((show, popularity.tolist(), wanted.tolist(), offered.tolist()))
+        return asked(ranker, show, with_history, popularity, wanted, offered)
+
+    past = [(sponsor, 0, date(2025, 1, 1 + sponsor)) for sponsor in range(8)]
+    case = case_of([*past, (0, 0, date(2025, 6, 1)), (9, 1, date(2025, 6, 1))])
+    ranker = evaluation._Ranker(case)
+    monkeypatch.setattr(evaluation, "_asked", spy)
+
+    list(evaluation._after(case, ranker, cut_of(case)))
+
+    assert cut_of(case) == date(2025, 6, 1)
+    # Sponsor 0 on show 0 is known and not asked again; sponsor 9 is unknown to the history.
+    assert seen == [(1, [1.0] * 8 + [0.0] * 4, [9], list(range(12)))]
+
+
+def test_placements_of_one_day_or_none_have_no_time_split():
+    assert cut_of(case_of([(0, 0, date(2025, 1, 1)), (1, 1, date(2025, 1, 1))])) is None
+    assert cut_of(case_of([(0, 0, None)])) is None
+    assert evaluate(case_of([]))["with_history"]["recall10"] is None
+
+
+def test_files_are_read_whatever_their_cells(tmp_path):
+    (tmp_path / "shows.csv").write_text(
+        '\ufeffslug,title,description,categories,language\na,Ä,,"Comedy|News",de\na,twice,,,\nb,,,Nonsense,\n,,,,\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "sponsors.csv").write_text("key,name,tags\nx,X,tech|nobody knows\ny,,\n", encoding="utf-8")
+    (tmp_path / "placements.csv").write_text(
+        "show,sponsor,date\na,x,2025-01-01\na,x,2025-01-01\na,x|y,\nzz,x,2025-01-01\nb,y,no day\n", encoding="utf-8"
+    )
+
+    table = read_tables(**{name: tmp_path / f"{name}.csv" for name in ("shows", "sponsors", "placements")})
+
+    assert [row["slug"] for row in table.shows] == ["a", "b"]
+    assert table.placements == [
+        ("a", "x", None),
+        ("a", "x", date(2025, 1, 1)),
+        ("a", "y", None),
+        ("b", "y", None),
+    ]
+    assert table.skipped == 1
+
+
+def test_a_missing_column_is_named(tmp_path):
+    for name in ("shows", "sponsors", "placements"):
+        (tmp_path / f"{name}.csv").write_text("name\nx\n")
+
+    with pytest.raises(CommandError, match="shows.csv has no column slug"):
+        call_command(
+            "evaluate_matches",
+            **{name: tmp_path / f"{name}.csv" for name in ("shows", "sponsors", "placements")},
+        )
+
+
+@pytest.mark.own_database
+def test_the_command_beats_both_baselines_on_the_sample_and_leaves_no_tenant(database, capsys):
+    before = set(Tenant.objects.values_list("schema_name", flat=True))
+
+    call_command(
+        "evaluate_matches",
+        "--json",
+        **{name: SAMPLES / f"{name}.csv" for name in ("shows", "sponsors", "placements")},
+    )
+
+    report = json.loads(capsys.readouterr().out)
+    assert set(Tenant.objects.values_list("schema_name", flat=True)) == before
+    assert set(report) == {"with_history", "without_history", "random", "popularity", "time_split"}
+    for metric in ("recall10", "mrr", "ndcg"):
+        assert report["with_history"][metric] > report["popularity"][metric]
+        assert report["with_history"][metric] > report["random"][metric]
+        assert report["without_history"][metric] > report["random"][metric] * 1.1
