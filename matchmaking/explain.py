@@ -17,13 +17,17 @@ from matchmaking.engine import PairFacts, Problem
 from matchmaking.packing import FLAGS, LAYOUT
 from matchmaking.profiles import AGE_BANDS, RISK_COST, RISKS, SEXES, SIGNALS
 from matchmaking.scoring import OWN_VOLUME
-from matchmaking.taxonomy import countries, country_names, topic_names, topics
+from matchmaking.taxonomy import BROAD_SHARE, countries, country_names, topic_names, topics
 
 SLICE = 8192
 THOUSANDTHS = 1000
 ABSENT = -1
 # A signal is worth saying from here on; the strongest are said first, at most SAID of them.
 WORTH_SAYING, SAID = 0.35, 3
+# A topic is named if it brings at least this part of the whole signal.
+NAMED = 0.02
+# How close a show has to come to a topic to be called about it.
+ABOUT = 0.9
 
 _FLAG = {name: index for index, name in enumerate(FLAGS)}
 
@@ -146,11 +150,14 @@ class _Slice:
         """Return one number a pair that says which phrases it gets: the strongest signals, and any caution."""
         told = self.values * self.weights * self.present * (self.values >= WORTH_SAYING)
         told[:, 5] = 0
+        specific = self.topic_parts[:, 1:]
+        # That a show is as good as any other is worth saying of those alone who sell to everyone.
+        told[:, 2] *= (specific.max(1) > NAMED) | (self._buyer("topics")[:, 0] >= BROAD_SHARE - 1e-6)
         rank = np.argsort(np.argsort(-told, axis=1, kind="stable"), axis=1, kind="stable")
         said = (rank < SAID) & (told > 0)
-        specific = self.topic_parts[:, 1:]
-        best_topic = np.where(specific.max(1) > 0.02, specific.argmax(1) + 1, 0)
-        level = (self.values[:, 2] >= 0.75).astype(np.int64)
+        best_topic = np.where(specific.max(1) > NAMED, specific.argmax(1) + 1, 0)
+        reached = np.take_along_axis(self._show("topics"), best_topic[:, None], axis=1)[:, 0]
+        level = ((best_topic > 0) & (reached >= ABOUT)).astype(np.int64)
         digits: list[tuple[np.ndarray, int]] = [
             (np.where(said[:, 2], 1 + best_topic * 2 + level, 0), 2 * len(topics()) + 2),
             (np.where(said[:, 0], 1 + self.shared_countries.argmax(1), 0), len(countries()) + 1),

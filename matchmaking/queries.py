@@ -196,7 +196,7 @@ def _profiles(
 def weak_words(signals: Mapping[str, float], buyer: profiles.Sponsor, show: profiles.Podcast) -> list[str]:
     """Return what speaks against a pair, and what is not known, in words."""
     words: list[str] = []
-    if "topic_overlap" in signals and signals["topic_overlap"] < 0.35:
+    if "topic_overlap" in signals and signals["topic_overlap"] < 0.5:
         words.append(_("The show's topics are far from what the advertiser sells."))
     if "geo_overlap" in signals and signals["geo_overlap"] < 0.35:
         words.append(_("Few of its listeners live in the countries the advertiser wants."))

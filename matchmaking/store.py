@@ -35,7 +35,7 @@ def read_packs(kind: str, *, ids: Collection[UUID] | None = None) -> Packs:
         f"COPY (SELECT {key}, features FROM {table} WHERE layout = {LAYOUT_VERSION}{where} ORDER BY {key})"  # noqa: S608
         " TO STDOUT (FORMAT binary)"
     )
-    with connection.cursor() as cursor, cursor.copy(statement, None if ids is None else [list(ids)]) as copy:
+    with connection.cursor() as cursor, cursor.cursor.copy(statement, None if ids is None else [list(ids)]) as copy:
         data = b"".join(copy)
     table_rows = np.frombuffer(data, _ROW, count=(len(data) - _HEADER - _TRAILER) // _ROW.itemsize, offset=_HEADER)
     raw = np.ascontiguousarray(table_rows["id"])
@@ -55,7 +55,7 @@ def write_packs(kind: str, rows: dict[UUID, np.ndarray], *, wanted: Collection[U
     with transaction.atomic(), connection.cursor() as cursor:
         if differ:
             cursor.execute(f"CREATE TEMP TABLE new_packs (LIKE {table}) ON COMMIT DROP")
-            with cursor.copy("COPY new_packs FROM STDIN (FORMAT binary)") as copy:
+            with cursor.cursor.copy("COPY new_packs FROM STDIN (FORMAT binary)") as copy:
                 copy.set_types(["uuid", "int2", "bytea"])
                 for pk in sorted(differ):
                     copy.write_row((pk, LAYOUT_VERSION, rows[pk].astype("<f4").tobytes()))
@@ -212,7 +212,7 @@ def write_matches(rows: Row, *, into_empty: bool, weights_version: int, at: date
         if not into_empty:
             target = "new_matches"
             cursor.execute("CREATE TEMP TABLE new_matches (LIKE matches INCLUDING DEFAULTS) ON COMMIT DROP")
-        with cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:
+        with cursor.cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:
             for chunk in _lines(rows, weights_version, at):
                 copy.write(chunk)
         if into_empty:
@@ -307,6 +307,6 @@ def _copied(statement: str, row: np.dtype, parameters: Iterable[object] = ()) ->
     """Return a query's answer, whose columns all have fixed widths, as an array of records."""
     with connection.cursor() as cursor:
         found = list(parameters) or None
-        with cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT binary)", found) as copy:
+        with cursor.cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT binary)", found) as copy:
             data = b"".join(copy)
     return np.frombuffer(data, row, count=(len(data) - _HEADER - _TRAILER) // row.itemsize, offset=_HEADER)

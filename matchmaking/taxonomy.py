@@ -16,8 +16,9 @@ DATA = Path(__file__).parent / "data"
 EVERYTHING = "*"
 # Tags that say "fits any show" rather than naming a topic.
 BROAD_TAGS = frozenset({"universal"})
-# The part of the interest of a sponsor with such a tag that lies on EVERYTHING.
-BROAD_SHARE = 0.7
+# The part of a sponsor's interest that lies on EVERYTHING: with such a tag, and without one (listeners of any show may
+# buy). Chosen on made-up houses of several kinds, see docs/matching.md.
+BROAD_SHARE, NARROW_SHARE = 0.8, 0.4
 # How present a topic is that only words point to: by one word, and by each further one, up to the last figure.
 WORD_PRESENCE, WORD_MORE, WORD_MOST = 0.35, 0.15, 0.8
 TITLE_PRESENCE = 0.7
@@ -182,8 +183,8 @@ def interests_of(
 ) -> dict[str, float]:
     """Return {topic: weight}, summing to 1: which topics a sponsor wants to stand beside. Empty: nothing is known.
 
-    Tags lead; without any, those by which the trade knows the name, then the words of its product category. BROAD_SHARE
-    of the weight of a sponsor who sells to everyone lies on EVERYTHING.
+    Tags lead; without any, those by which the trade knows the name, then the words of its product category. A part of
+    the weight lies on EVERYTHING, more of it for a sponsor who sells to everyone.
     """
     tags = [tag for tag in tags if tag.strip()]
     if not tags:
@@ -199,10 +200,12 @@ def interests_of(
     if not weights and category:
         for topic in topics_of_text(category) or filter(None, [topic_of_category(category)]):
             weights[topic] = 1.0
-    whole = sum(weights.values())
-    interests = {topic: weight / whole * (1 - BROAD_SHARE if broad else 1.0) for topic, weight in weights.items()}
-    if broad:
-        interests[EVERYTHING] = 1.0 - sum(interests.values())
+    if not weights and not broad:
+        return {}
+    everything = BROAD_SHARE if broad else NARROW_SHARE
+    everything, whole = (everything, sum(weights.values())) if weights else (1.0, 1.0)
+    interests = {topic: weight / whole * (1 - everything) for topic, weight in weights.items()}
+    interests[EVERYTHING] = everything
     return interests
 
 

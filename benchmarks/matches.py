@@ -1,0 +1,164 @@
+"""How fast all pairs are scored, against plain Python loops and against the same scoring as an SQL join.
+
+    python benchmarks/matches.py [--shows 10000] [--sponsors 5000] [--repeat 3] [--loops 8] [--sql 4] [--workers]
+
+Everything is measured in one run, in a database of its own on the server of this checkout, which it removes at the end;
+each case runs in a process of its own, so that its peak memory is its own. docs/performance.md keeps the figures of a
+run; only ratios within one run may be judged.
+"""
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+DATABASE = "bench_matches"
+
+
+def main() -> int:
+    options = _options()
+    from benchmarks import match_cases as cases
+
+    url = _own_database()
+    try:
+        _in_child(cases.prepare, url, options.shows, options.sponsors)
+        pairs = options.shows * options.sponsors
+        print(f"\n{options.shows:,} shows × {options.sponsors:,} sponsors = {pairs:,} pairs")
+        limit = _repeat(options.repeat, cases.product_alone, url)
+        _line("bare float32 products, one thread", limit)
+        first = _repeat(options.repeat, cases.full_run, url, 2, True)
+        _line("from packed rows to committed matches", first, limit, "× the products")
+        one = _repeat(1, cases.full_run, url, 1, True)
+        _line("the same on one thread", one, first, "× two threads")
+        again = _repeat(options.repeat, cases.full_run, url, 2, False)
+        _line("unchanged, again", again, first, "× the first")
+        changes = [_in_child(cases.changed_podcasts, url, 10, seed) for seed in range(options.repeat)]
+        some = _middle(changes)
+        _line("ten changed shows", some, first, "× the first")
+        check = _in_child(cases.full_run, url, 2, False)
+        print(f"  a full run after it writes {check['written']} rows")
+        if options.loops:
+            loops = _scaled(_in_child(cases.python_loops, url, options.loops), pairs)
+            _line(f"plain Python loops (from {options.loops} sponsors)", loops, first, "× the product")
+        if options.sql:
+            join = _scaled(_in_child(cases.sql_join, url, options.sql), pairs)
+            _line(f"the same as an SQL join (from {options.sql})", join, first, "× the product")
+        if options.workers:
+            single = _in_child(cases.by_workers, url, 1)
+            _line("blocks scored by one worker", single)
+            double = _in_child(cases.by_workers, url, 2)
+            _line("blocks scored by two workers", double, single, "× one worker")
+    finally:
+        _drop_database()
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shows", type=int, default=10_000)
+    parser.add_argument("--sponsors", type=int, default=5_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--loops", type=int, default=8, help="sponsors scored by plain loops; 0 leaves them out")
+    parser.add_argument("--sql", type=int, default=4, help="sponsors scored by SQL; 0 leaves it out")
+    parser.add_argument("--workers", action="store_true", help="also as blocks, by one worker and by two")
+    return parser.parse_args()
+
+
+def _repeat(count: int, case: Callable[..., dict], *arguments: object) -> dict:
+    return _middle([_in_child(case, *arguments) for _ in range(count)])
+
+
+def _middle(runs: list[dict]) -> dict:
+    middle = sorted(runs, key=lambda run: run["seconds"])[len(runs) // 2]
+    return {**middle, "memory": statistics.median(run["memory"] for run in runs)}
+
+
+def _scaled(run: dict, pairs: int) -> dict:
+    """Bring a case measured on fewer sponsors to all pairs: its cost a pair is constant."""
+    return {**run, "seconds": run["seconds"] * pairs / run["pairs"]}
+
+
+def _line(what: str, run: dict, against: dict | None = None, words: str = "") -> None:
+    ratio = f"{run['seconds'] / against['seconds']:8.2f} {words}" if against else ""
+    print(f"  {what:<42} {run['seconds']:8.2f} s {run['memory']:7.0f} MB  {ratio}", flush=True)
+    if "told" in run:
+        print(f"    {run['told']}", flush=True)
+
+
+def _in_child(case: Callable[..., dict], url: str, *arguments: object) -> dict:
+    context = multiprocessing.get_context("spawn")
+    mine, theirs = context.Pipe()
+    child = context.Process(target=_child, args=(theirs, case, url, arguments))
+    child.start()
+    theirs.close()
+    try:
+        result = mine.recv()
+    except EOFError:
+        result = {"error": "the process died"}
+    child.join()
+    if "error" in result:
+        raise SystemExit(f"{case.__name__}: {result['error']}")
+    return result
+
+
+def _child(pipe, case: Callable[..., dict], url: str, arguments: tuple) -> None:
+    import traceback
+
+    os.environ["DATABASE_URL"] = url
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tracker.settings")
+    try:
+        import django
+
+        django.setup()
+        started = time.perf_counter()
+        result = case(*arguments) or {}
+        result.setdefault("seconds", time.perf_counter() - started)
+        result["memory"] = _peak_megabytes()
+    except BaseException:
+        result = {"error": traceback.format_exc()}
+    pipe.send(result)
+
+
+def _peak_megabytes() -> float:
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+
+
+def _own_database() -> str:
+    from tracker.stack.servers import Servers
+    from tracker.stack.state import PROJECT, local_environment, state_of
+
+    if "DATABASE_URL" not in os.environ:
+        Servers(state_of(PROJECT)).start()
+        local_environment(PROJECT)
+    _drop_database()
+    with _server() as server:
+        server.execute(f"CREATE DATABASE {DATABASE}")
+    return os.environ["DATABASE_URL"].rsplit("/", 1)[0] + f"/{DATABASE}"
+
+
+def _drop_database() -> None:
+    with _server() as server:
+        server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+
+
+def _server():
+    import environ
+    import psycopg
+
+    database = environ.Env.db_url_config(os.environ["DATABASE_URL"])
+    wanted = {"host": database["HOST"], "port": database["PORT"], "user": database["USER"], "dbname": database["NAME"]}
+    wanted["password"] = database["PASSWORD"]
+    return psycopg.connect(**{name: value for name, value in wanted.items() if value}, autocommit=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
