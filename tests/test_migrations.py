@@ -10,8 +10,8 @@ from tests import factories
 from tracker.tenants.routing import is_migrated
 from tracker.tenants.services import migrate_tenant
 
-# The lowest of each line of dependence: what stands on it goes with it.
-OURS = ["metrics", "automation", "events", "feature_flags"]
+# From the top down, so that nothing stands on what goes.
+OURS = ["etl", "matchmaking", "bookings", "deals", "metrics", "automation", "events", "api", "feature_flags"]
 
 
 def applied(schema: str) -> int:

@@ -322,6 +322,16 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/(v1/)?",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "tracker.api.examples.add_examples",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "JobRunStatus": "tracker.automation.models.JobRun.Status",
+        "DeliveryStatus": "tracker.events.models.Delivery.Status",
+        "ImportStatus": "etl.models.Import.Status",
+        "BookingStatus": "bookings.models.IOBooking.Status",
+    },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     # One name for each set of words, so that a client made from the document keeps its names.

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from matchmaking.api import unversioned
-from tracker.api.docs import DocsView, SchemaView
+from tracker.api.docs import DocsView, schema
 
 api_v1 = [
     path("", include("etl.api")),
@@ -23,7 +23,7 @@ urlpatterns = [
     path("admin/", include("tracker.dashboards.deal")),
     path("admin/", admin.site.urls),
     path("accounts/", include("tracker.accounts.urls")),
-    path("api/schema", SchemaView.as_view(), name="api-schema"),
+    path("api/schema", schema, name="api-schema"),
     path("api/docs", DocsView.as_view(url_name="api-schema"), name="api-docs"),
     path("api/v1/", include(api_v1)),
     path("api/", include(unversioned)),

@@ -9,7 +9,7 @@ from tests.factories import make_user
 from tracker.lib.admin import platform_admin
 
 
-def test_every_list_and_form_of_the_tenants_admin_opens(client, administrator, login):
+def test_every_list_and_form_of_the_tenants_admin_opens(client, administrator, login, switch_on_all):
     login(client, administrator)
 
     for model, page in admin.site._registry.items():

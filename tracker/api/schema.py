@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiResponse, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
 Problem = inline_serializer(
@@ -34,8 +34,22 @@ REFUSALS = {
 }
 
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x20-\\x7e]+$"},
+    OpenApiParameter.HEADER,
+    description="The same key and request again, within 24 hours, gets the first answer and has no second effect.",
+)
+FIELDS = OpenApiParameter("fields", str, description="comma separated: answer with these members alone")
+
+
 class TrackerAutoSchema(AutoSchema):
-    """Every operation may answer with a problem document."""
+    """What every operation shares: problem documents, Idempotency-Key on writes, sparse fields on reads."""
+
+    def get_override_parameters(self) -> list[Any]:
+        if self.method in {"POST", "PATCH"}:
+            return [IDEMPOTENCY_KEY]
+        return [FIELDS] if self.method == "GET" else []
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)

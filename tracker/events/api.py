@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import path
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.generics import ListAPIView
@@ -21,17 +21,6 @@ from tracker.events.relay import send_again
 from tracker.events.signing import payload_of
 from tracker.events.tasks import send_webhooks
 from tracker.tenants.tasks import enqueue
-
-EXAMPLE = {
-    "id": "0192f0c1-7a3e-7c55-9d6e-2f6f3a1b2c3d",
-    "type": "deal.stage_changed",
-    "version": 1,
-    "sequence": 42,
-    "timestamp": "2026-11-21T09:30:00+00:00",
-    "subject": {"type": "campaign", "id": "0192f0c1-0000-7000-8000-000000000001"},
-    "actor": {"kind": "user", "label": "Ann Example"},
-    "data": {"campaign_id": "0192f0c1-0000-7000-8000-000000000001", "from": "negotiation", "to": "won"},
-}
 
 
 class SubjectSerializer(serializers.Serializer):
@@ -107,7 +96,6 @@ class FeedView(TrackerMixin, ListAPIView):
             OpenApiParameter("after", int, description="only events with a higher sequence"),
             OpenApiParameter("type", str, many=True, description="only these types; may be repeated"),
         ],
-        examples=[OpenApiExample("a deal was won", value=EXAMPLE, response_only=True)],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
