@@ -326,6 +326,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "tracker.api.examples.add_examples",
     ],
+    # One name for each set of words, so that a client made from the document keeps its names.
     "ENUM_NAME_OVERRIDES": {
         "JobRunStatus": "tracker.automation.models.JobRun.Status",
         "DeliveryStatus": "tracker.events.models.Delivery.Status",
@@ -334,8 +335,6 @@ SPECTACULAR_SETTINGS = {
     },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
-    # One name for each set of words, so that a client made from the document keeps its names.
-    "ENUM_NAME_OVERRIDES": {"ImportStatusEnum": "etl.models.Import.Status"},
 }
 
 # --- language and time: storage is UTC; a tenant's zone is used where a person reads or a flight day begins -----------
