@@ -50,20 +50,20 @@ COLOURS = {
 class BookingForm(ServiceForm):
     """A line in the words of a salesperson: whole days, money with decimals."""
 
-    first_day = forms.DateField(label=_("first day"), widget=UnfoldAdminDateWidget)
-    last_day = forms.DateField(label=_("last day"), widget=UnfoldAdminDateWidget)
+    first_day = forms.DateField(label=_("First day"), widget=UnfoldAdminDateWidget)
+    last_day = forms.DateField(label=_("Last day"), widget=UnfoldAdminDateWidget)
     cpm = forms.DecimalField(
         label=_("CPM"), min_value=0, max_digits=10, decimal_places=2, widget=UnfoldAdminDecimalFieldWidget
     )
     # The service judges addresses: a host without https:// is welcome, a foreign scheme is not.
     vanity_url = forms.CharField(
-        label=_("vanity link"), required=False, max_length=500, widget=UnfoldAdminTextInputWidget
+        label=_("Vanity link"), required=False, max_length=500, widget=UnfoldAdminTextInputWidget
     )
     landing_url = forms.CharField(
-        label=_("landing page"), required=False, max_length=500, widget=UnfoldAdminTextInputWidget
+        label=_("Landing page"), required=False, max_length=500, widget=UnfoldAdminTextInputWidget
     )
     opens_as = forms.ChoiceField(
-        label=_("book as"),
+        label=_("Book as"),
         choices=[(Status.SCHEDULED, _("scheduled")), (Status.HELD, _("hold")), (Status.DRAFT, _("draft"))],
         initial=Status.SCHEDULED,
         required=False,
@@ -93,7 +93,7 @@ class BookingForm(ServiceForm):
         self.initial |= {
             "first_day": local_day(line.flight_start, zone),
             "last_day": last_day_of(line.flight_end, zone),
-            "cpm": line.booked_cpm_cents / 100,
+            "cpm": f"{line.booked_cpm_cents / 100:.2f}",
         }
 
     def act(self) -> IOBooking:
@@ -146,8 +146,7 @@ class BookingAdmin(ServiceAdmin):
     )
     date_hierarchy = "flight_start"
     ordering = ("-io_id",)
-    raw_id_fields = ("campaign", "episode")
-    autocomplete_fields = ("ad_unit",)
+    autocomplete_fields = ("campaign", "ad_unit", "episode")
     actions_detail = ("move", "print_order")
     change_form_after_template = "admin/bookings/timeline.html"
 
@@ -159,7 +158,7 @@ class BookingAdmin(ServiceAdmin):
         price = ("booked_impressions", "cpm", *(("price",) if obj else ()))
         flight = (("first_day", "last_day"), *(() if obj else ("opens_as",)))
         standing = (
-            (_("Standing"), {"fields": ("state", "status_changed_at", "status_reason", "order", "created_at")}),
+            (_("Standing"), {"fields": ("standing", "status_changed_at", "status_reason", "order", "created_at")}),
         )
         return (
             (_("What"), {"fields": what}),
@@ -172,7 +171,7 @@ class BookingAdmin(ServiceAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: IOBooking | None = None) -> tuple[str, ...]:
         if obj is None:
             return ()
-        return ("campaign", "ad_unit", "price", "state", "status_changed_at", "status_reason", "order", "created_at")
+        return ("campaign", "ad_unit", "price", "standing", "status_changed_at", "status_reason", "order", "created_at")
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         extra = kwargs.pop("extra_context", None) or {}
@@ -206,6 +205,10 @@ class BookingAdmin(ServiceAdmin):
     @display(description=_("status"), ordering="status", label={str(code): colour for code, colour in COLOURS.items()})
     def state(self, booking: IOBooking) -> tuple[str, str]:
         return str(booking.status), str(booking.get_status_display())
+
+    @display(description=_("status"))
+    def standing(self, booking: IOBooking) -> str:
+        return str(booking.get_status_display())
 
     # --- acts ---
     def has_export_permission(self, request: HttpRequest, object_id: Any = None) -> bool:

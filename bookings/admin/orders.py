@@ -64,11 +64,11 @@ class OrderAdmin(BookingsAdmin):
     actions_detail = ("send", "print_view")
     change_form_after_template = "admin/bookings/versions.html"
     fields = (
-        *("campaign", "number", "state", "version", "currency", "time_zone", "totals"),
+        *("campaign", "number", "standing", "version", "currency", "time_zone", "totals"),
         *("commission_permille", "measurement_of_record", "guarantee_days", "tolerance_permille"),
         *("buyer_reference", "external_ref", "sent_at", "signed_at"),
     )
-    fixed = ("campaign", "number", "state", "version", "currency", "time_zone", "totals", "sent_at", "signed_at")
+    fixed = ("campaign", "number", "standing", "version", "currency", "time_zone", "totals", "sent_at", "signed_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InsertionOrder]:
         orders = super().get_queryset(request).select_related("campaign")
@@ -88,6 +88,10 @@ class OrderAdmin(BookingsAdmin):
     )
     def state(self, order: InsertionOrder) -> tuple[str, str]:
         return str(order.status), str(order.get_status_display())
+
+    @display(description=_("status"))
+    def standing(self, order: InsertionOrder) -> str:
+        return str(order.get_status_display())
 
     @display(description=_("gross"))
     def gross(self, order: InsertionOrder) -> str:

@@ -36,7 +36,7 @@ class AdUnitAdmin(ServiceAdmin):
     list_filter = ("position", "delivery", "is_active")
     search_fields = ("name", "podcast__title")
     ordering = ("podcast__title", "position", "index")
-    raw_id_fields = ("podcast",)
+    autocomplete_fields = ("podcast",)
     fieldsets = (
         (None, {"fields": ("podcast", "name", "position", "index", "duration_seconds", "read_type")}),
         (_("Delivery"), {"fields": ("delivery", "is_shared", "impressions_per_day")}),
