@@ -1,6 +1,7 @@
 """Many hands on one slot, through the API, each request in a thread and on a connection of its own."""
 
 import json
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -19,6 +20,8 @@ from tracker.lib.errors import DomainError
 
 pytestmark = pytest.mark.own_database
 HANDS = 16
+# RACE_ROUNDS=60 is the long run: sixty rounds of sixteen, on a slot and on the last impressions of a shared unit.
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "2"))
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +59,21 @@ def posts(api, deals, unit, **over):
         return api.post("/api/v1/io", json.dumps(body), content_type="application/json").status_code
 
     return [lambda deal=deal: post(deal) for deal in deals]
+
+
+def test_round_after_round_one_of_sixteen_wins_and_nothing_breaks(tenant, api):
+    podcast = make_podcast()
+    unit, shared = make_ad_unit(podcast), make_ad_unit(delivery="dynamic", is_shared=True, impressions_per_day=1_000)
+    for round_number in range(ROUNDS):
+        deals = [make_campaign() for _hand in range(HANDS)]
+        episode = make_episode(podcast, drops_at=NOON + timedelta(days=60 + round_number))
+        day = (NOON + timedelta(days=60 + round_number)).date().isoformat()
+        last = {"flight_start": day, "flight_end": day, "booked_impressions": 1_000}
+
+        taken = at_once(tenant, posts(api, deals, unit, episode_id=str(episode.pk)))
+        bought = at_once(tenant, posts(api, deals, shared, **last))
+
+        assert Counter(taken) == Counter(bought) == {201: 1, 409: HANDS - 1}
 
 
 @pytest.mark.parametrize("shape", ["episode", "whole show", "dynamic"])
