@@ -65,6 +65,9 @@ class UploadSerializer(serializers.Serializer):
     kind = serializers.CharField(required=False, allow_blank=True, default="", help_text=", ".join(KINDS))
     dry_run = serializers.BooleanField(required=False, default=False, help_text="tell what would change, write nothing")
     strict = serializers.BooleanField(required=False, default=False, help_text="one bad row refuses the whole file")
+    podcast_id = serializers.UUIDField(required=False, help_text="a host's file: which show it is about")
+    as_of = serializers.DateField(required=False, help_text="a host's file: as of which day it counts")
+    day_first = serializers.ChoiceField(choices=["day", "month"], required=False, help_text="what 3/9 begins with")
     encoding = serializers.CharField(required=False, allow_blank=True, default="", help_text="when it is not UTF-8")
 
 
@@ -105,7 +108,10 @@ class UploadView(TrackerView):
             check_size(max(0, int(length) - FORM_OVERHEAD))
         form = UploadSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        run = services.start_import(by=self.actor, at=self.now, **form.validated_data)
+        given = dict(form.validated_data)
+        asked = {"podcast": "podcast_id", "as_of": "as_of", "day_first": "day_first"}
+        answers = {name: str(given.pop(field)) for name, field in asked.items() if field in given}
+        run = services.start_import(by=self.actor, at=self.now, answers=answers, **given)
         enqueue(run_imports)
         return Response(ImportSerializer(run).data, status=202)
 

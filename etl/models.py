@@ -119,3 +119,23 @@ class SheetConnection(models.Model):
 
     def __str__(self) -> str:
         return self.worksheet_name
+
+
+class ImportProfile(models.Model):
+    """How this house reads a kind of file: which column means what. Found again by the header."""
+
+    profile_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    title = models.CharField(max_length=120)
+    source = models.CharField(max_length=40)
+    header = models.JSONField()
+    columns = models.JSONField()
+    dimension = models.CharField(max_length=16, blank=True)
+    created_by = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "etl_profiles"
+        constraints = [models.UniqueConstraint(fields=["header"], name="import_profile_once_a_header")]
+
+    def __str__(self) -> str:
+        return self.title

@@ -342,4 +342,10 @@ def read_header(cells: Sequence[str], *, kind: str = "") -> Header:
     return Header(found, columns, len(names), ignored)
 
 
+def is_near_contract(cells: Sequence[str]) -> bool:
+    """Return whether a header that lacks columns of the contract's files was still meant to be one of them."""
+    names = {cell.strip().lower() for cell in cells}
+    return any(len(names & set(needed)) >= 2 for _known, needed in _KINDS.values())
+
+
 _WORDS = {METRICS: "metrics file", BOOKINGS: "bookings file"}

@@ -203,7 +203,8 @@ def _delimiter(stream: BinaryIO, encoding: str) -> str:
     lines = [line for line in sample.decode(encoding, "replace").lstrip("\ufeff").splitlines() if line.strip()][:20]
     best, most = ",", 0
     for mark in _DELIMITERS:
-        counts = Counter(_unquoted(line).count(mark) for line in lines[:-1] or lines)
+        # Title rows above the header have none.
+        counts = Counter(found for line in lines if (found := _unquoted(line).count(mark)))
         cells, rows = counts.most_common(1)[0] if counts else (0, 0)
         if cells and cells * rows > most:
             best, most = mark, cells * rows

@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -21,8 +22,11 @@ from django.views.decorators.http import require_GET, require_POST
 from etl import exports, queries, services
 from etl.api import progress_of
 from etl.models import Import
+from etl.profiles import normal_names
+from etl.profiles.mapped import AUDIENCE_FIELDS, DIMENSIONS, FIELDS
 from etl.tasks import run_imports
 from etl.unpack import CHOSEN_ENCODINGS
+from metrics.queries import episodes_of, shows_in_order
 from tracker.flags.services import is_on
 from tracker.lib.errors import DomainError
 from tracker.tenants.tasks import enqueue
@@ -115,6 +119,7 @@ def import_detail(request: HttpRequest, import_id: UUID) -> HttpResponse:
             "may_import": request.user.has_perm("etl.add_import"),
             "step": _step(run),
             "can_undo": services.can_undo(run),
+            **_asked(run),
             "encodings": CHOSEN_ENCODINGS if run.metadata.get("code") == "encoding_unknown" else (),
         },
     )
@@ -149,19 +154,64 @@ def import_now(request: HttpRequest, import_id: UUID) -> HttpResponse:
 @require_POST
 @import_page("etl.add_import")
 def check_again(request: HttpRequest, import_id: UUID) -> HttpResponse:
-    """Check the same file in the encoding that was chosen."""
+    """Check the same file with what was answered."""
+    run = get_object_or_404(Import, pk=import_id)
+    answers = {name: request.POST[name] for name in ("podcast", "as_of", "day_first") if request.POST.get(name)}
+    return _checked_again(request, run, encoding=request.POST.get("encoding", ""), answers=answers)
+
+
+@require_POST
+@import_page("etl.add_import")
+def map_columns(request: HttpRequest, import_id: UUID) -> HttpResponse:
+    """Learn what the columns of a file mean, and check it anew."""
+    run = get_object_or_404(Import, pk=import_id)
+    columns = {name: request.POST.get(f"column_{name}", "") for name in (*FIELDS, *AUDIENCE_FIELDS)}
     try:
-        run = services.check_again(
-            import_run=get_object_or_404(Import, pk=import_id),
-            encoding=request.POST.get("encoding", ""),
+        services.save_profile(
+            header=run.metadata.get("asked", {}).get("header", []),
+            columns=columns,
+            source=request.POST.get("source", ""),
+            dimension=request.POST.get("dimension", ""),
             by=request.user,
             at=timezone.now(),
         )
     except DomainError as refusal:
         messages.error(request, refusal.message)
         return redirect("etl:import", import_id)
+    return _checked_again(request, run)
+
+
+@require_POST
+@import_page("etl.add_import")
+def link(request: HttpRequest, import_id: UUID) -> HttpResponse:
+    """Say which episodes the names of a file mean, and check it anew."""
+    run = get_object_or_404(Import, pk=import_id)
+    try:
+        with transaction.atomic():
+            for place, one in enumerate(run.metadata.get("unmatched", [])):
+                choice = request.POST.get(f"episode_{place}", "")
+                if choice:
+                    services.link_episode(
+                        import_run=run,
+                        name=one["name"],
+                        episode_id=None if choice == "new" else UUID(choice),
+                        by=request.user,
+                        at=timezone.now(),
+                    )
+    except (DomainError, ValueError) as refusal:
+        messages.error(request, getattr(refusal, "message", _("Choose an episode of the list.")))
+        return redirect("etl:import", import_id)
+    return _checked_again(request, run)
+
+
+def _checked_again(request: HttpRequest, run: Import, **options: Any) -> HttpResponse:
+    try:
+        checked = services.check_again(import_run=run, by=request.user, at=timezone.now(), **options)
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+        return redirect("etl:import", run.pk)
     enqueue(run_imports)
-    return redirect("etl:import", run.pk)
+    return redirect("etl:import", checked.pk)
 
 
 @require_POST
@@ -213,6 +263,22 @@ def _csv(lines: Any, name: str) -> StreamingHttpResponse:
 
 def _wants_json(request: HttpRequest) -> bool:
     return request.headers.get("Accept", "").startswith("application/json")
+
+
+def _asked(run: Import) -> dict[str, Any]:
+    """What a person must say about the file, with what there is to choose from."""
+    asked, code = run.metadata.get("asked", {}), run.metadata.get("code", "")
+    shown: dict[str, Any] = {"asks": asked.get("asks", []) if code == "answers_needed" else []}
+    if "podcast" in shown["asks"]:
+        shown["podcasts"] = shows_in_order()
+    if code == "header_unknown" and asked.get("header"):
+        names = normal_names(asked["header"])
+        samples = [[row[n] if n < len(row) else "" for row in asked.get("sample", [])] for n in range(len(names))]
+        shown |= {"columns": list(zip(names, samples, strict=True)), "fields": FIELDS, "dimensions": DIMENSIONS}
+    if run.metadata.get("unmatched") and run.metadata.get("answers", {}).get("podcast"):
+        shown["unmatched"] = run.metadata["unmatched"]
+        shown["episodes"] = episodes_of(podcast_id=UUID(run.metadata["answers"]["podcast"]))
+    return shown
 
 
 def _days(run: Import) -> tuple[date, date] | None:

@@ -292,3 +292,45 @@ class AudienceShare(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dimension} {self.value}: {self.share}"
+
+
+class EpisodeSnapshot(models.Model):
+    """Downloads of an episode so far, as a source said on a day: in its first `window_days` days, or in all (NULL).
+
+    Snapshots are never spread over days; two of one kind that lie one day apart give that day's figure.
+    """
+
+    snapshot_id = models.BigAutoField(primary_key=True)
+    episode = models.ForeignKey("metrics.Episode", on_delete=models.CASCADE, related_name="snapshots")
+    source = models.CharField(max_length=40)
+    window_days = models.PositiveSmallIntegerField(null=True)
+    as_of = models.DateField()
+    downloads = models.PositiveBigIntegerField()
+    import_id = models.UUIDField(null=True, blank=True, db_index=True)
+
+    class Meta:
+        db_table = "metric_snapshots"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["episode", "source", "window_days", "as_of"], name="snapshot_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.episode}: {self.downloads} on {self.as_of}"
+
+
+class EpisodeAlias(models.Model):
+    """What a source calls an episode, as a person linked it: a title, a guid, an id of its own."""
+
+    alias_id = models.BigAutoField(primary_key=True)
+    podcast = models.ForeignKey("metrics.Podcast", on_delete=models.CASCADE, related_name="+")
+    name_key = models.CharField(max_length=300)
+    episode = models.ForeignKey("metrics.Episode", on_delete=models.CASCADE, related_name="aliases")
+
+    class Meta:
+        db_table = "episode_aliases"
+        constraints = [models.UniqueConstraint(fields=["podcast", "name_key"], name="episode_alias_once")]
+
+    def __str__(self) -> str:
+        return self.name_key

@@ -260,7 +260,9 @@ def undo_facts(*, import_id: UUID, at: datetime, label: str = "") -> Undone:
     return done
 
 
-def record_metrics(*, rows: Iterable[DayOfEpisode], at: datetime, label: str = "") -> Recorded:
+def record_metrics(
+    *, rows: Iterable[DayOfEpisode], at: datetime, label: str = "", import_id: UUID | None = None
+) -> Recorded:
     """Record daily figures given one by one (a simulation, a correction by hand). Like record_facts.
 
     Raises DomainError("unknown_episode"), DomainError("nothing_measured") for a row without any figure,
@@ -274,7 +276,7 @@ def record_metrics(*, rows: Iterable[DayOfEpisode], at: datetime, label: str = "
         sources = {name: source_code(name) for name in sorted({row.source for row in given})}
         for start in range(0, len(given), 50_000):
             spool.add(_facts_of(given[start : start + 50_000], codes, sources))
-        return record_facts(spool=spool, at=at, label=label)
+        return record_facts(spool=spool, at=at, label=label, import_id=import_id)
 
 
 def _facts_of(rows: list[DayOfEpisode], codes: dict[UUID, int], sources: dict[str, int]) -> np.ndarray:

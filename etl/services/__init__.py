@@ -2,6 +2,7 @@
 
 from etl.services.health import check_etl_health
 from etl.services.leases import reap_lost_imports
+from etl.services.profiles import link_episode, save_profile
 from etl.services.running import run_waiting_imports
 from etl.services.sheets import connect_sheet, disconnect_sheet, import_due_sheets, start_sheet_import
 from etl.services.starting import cancel_import, check_again, import_checked, start_import
@@ -16,8 +17,10 @@ __all__ = [
     "disconnect_sheet",
     "import_checked",
     "import_due_sheets",
+    "link_episode",
     "reap_lost_imports",
     "run_waiting_imports",
+    "save_profile",
     "start_import",
     "start_sheet_import",
     "undo_import",

@@ -4,20 +4,21 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from time import monotonic
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from etl.models import Import
 from etl.readers import TableFile, UnreadableFile
-from etl.records import BOOKINGS, Header, HeaderError, read_header
+from etl.records import BOOKINGS, METRICS, HeaderError, is_near_contract, read_header
 from etl.services.bookings_file import MOST_ROWS, BookingsReading, TooManyRows, write_bookings
 from etl.services.issues import IssueKeeper
 from etl.services.leases import TRIES, Cancelled, LeaseLost, Pulse, claim_next, fail, finish
 from etl.services.metrics_file import MetricsReading, preview_metrics, write_metrics
+from etl.services.profile_file import ProfileReading, Question, write_profile
 from etl.services.sheets import SOURCE as GOOGLE_SHEETS
 from etl.services.sheets import fetch_sheet
 from etl.unpack import unpacked
@@ -30,6 +31,10 @@ logger = logging.getLogger(__name__)
 
 # A worker gives itself back to others after this long; the rest of the queue is the next task's.
 TURN_SECONDS = 60
+CONTRACT_KINDS = (METRICS, BOOKINGS)
+HOST_FILE = "host_report"
+
+Reading = MetricsReading | BookingsReading | ProfileReading
 
 
 class Refused(Exception):
@@ -92,6 +97,8 @@ def run_import(run: Import) -> None:
         logger.warning("Import %s was given to another worker; this one drops it.", run.pk)
     except (UnreadableFile, HeaderError) as unreadable:
         _fail(run, unreadable.reason, issues, code=unreadable.code)
+    except Question as question:
+        _fail(run, question.message, issues, code=question.code, asked=question.details)
     except (Refused, DomainError) as refusal:
         _fail(run, getattr(refusal, "reason", None) or str(refusal), issues)
     except Cancelled:
@@ -106,51 +113,84 @@ def _read_and_write(run: Import, issues: IssueKeeper, pulse: Pulse, at: datetime
         fetch_sheet(run)
         pulse.tick()
     chosen = run.metadata.get("encoding", "")
-    with run.file.open("rb") as stored, unpacked(stored, encoding=chosen) as (stream, shape):
-        table = TableFile(stream)
-        header = read_header(table.header, kind=run.kind)
-        with closing(_reading(header, issues, pulse, at)) as reading:
-            try:
-                reading.read(table)
-            except TooManyRows:
-                raise Refused(f"A bookings file can have {MOST_ROWS:,} rows at most. Split it.") from None
-            _note_read(run, header, reading.rows)
-            _check_rows(run, reading, issues)
-            told = {"rows": reading.rows, "shape": shape.as_json()}
-            told |= {"ignored_columns": list(header.ignored)} if header.ignored else {}
-            end = _end_dry_run if run.is_dry_run else _end
-            end(run, reading, issues, told, at)
+    with (
+        run.file.open("rb") as stored,
+        unpacked(stored, encoding=chosen) as (stream, shape),
+        closing(_read(run, stream, issues, pulse, at)) as reading,
+    ):
+        _note_read(run, reading)
+        _check_rows(run, reading, issues)
+        told = {"rows": reading.rows, "shape": shape.as_json()}
+        ignored = getattr(getattr(reading, "header", None), "ignored", ())
+        told |= {"ignored_columns": list(ignored)} if ignored else {}
+        end = _end_dry_run if run.is_dry_run else _end
+        end(run, reading, issues, told, at)
 
 
-def _note_read(run: Import, header: Header, rows: int) -> None:
+def _read(run: Import, stream: BinaryIO, issues: IssueKeeper, pulse: Pulse, at: datetime) -> Reading:
+    """Read the contract's files by their header, any other by a profile; what is missing is asked."""
+    # A day has begun everywhere on Earth fourteen hours before it begins in UTC.
+    latest = (at.astimezone(UTC) + timedelta(hours=14)).date()
+    table = TableFile(stream)
+    try:
+        header = read_header(table.header, kind=run.kind if run.kind in CONTRACT_KINDS else "")
+    except HeaderError as unknown:
+        if unknown.code != "columns_missing" or run.kind in CONTRACT_KINDS or is_near_contract(table.header):
+            raise
+        return _read_by_profile(run, stream, latest, issues, pulse, unknown.reason)
+    reading: MetricsReading | BookingsReading
+    if header.kind == BOOKINGS:
+        reading = BookingsReading(header, issues, pulse)
+    else:
+        reading = MetricsReading(header, latest=latest, issues=issues, pulse=pulse)
+    try:
+        reading.read(table)
+    except BaseException as error:
+        reading.close()
+        if isinstance(error, TooManyRows):
+            raise Refused(f"A bookings file can have {MOST_ROWS:,} rows at most. Split it.") from None
+        raise
+    return reading
+
+
+def _read_by_profile(
+    run: Import, stream: BinaryIO, latest: date, issues: IssueKeeper, pulse: Pulse, refused: str
+) -> ProfileReading:
+    reading = ProfileReading(run, latest=latest, issues=issues, pulse=pulse)
+    try:
+        reading.read(stream)
+    except Question as question:
+        if question.code == "header_unknown":
+            raise Question(question.code, f"{refused}. {question.message}", **question.details) from None
+        raise
+    return reading
+
+
+def _note_read(run: Import, reading: Reading) -> None:
     """Say that the whole file was read: from here on progress is writing."""
-    run.kind = header.kind
+    run.kind = HOST_FILE if isinstance(reading, ProfileReading) else reading.header.kind
     Import.objects.filter(pk=run.pk, attempt=run.attempt).update(
-        kind=header.kind, rows_read=rows, bytes_read=run.file_size
+        kind=run.kind, rows_read=reading.rows, bytes_read=run.file_size
     )
 
 
-def _reading(header: Header, issues: IssueKeeper, pulse: Pulse, at: datetime) -> MetricsReading | BookingsReading:
-    if header.kind == BOOKINGS:
-        return BookingsReading(header, issues, pulse)
-    # A day has begun everywhere on Earth fourteen hours before it begins in UTC.
-    latest = (at.astimezone(UTC) + timedelta(hours=14)).date()
-    return MetricsReading(header, latest=latest, issues=issues, pulse=pulse)
-
-
-def _check_rows(run: Import, reading: MetricsReading | BookingsReading, issues: IssueKeeper) -> None:
+def _check_rows(run: Import, reading: Reading, issues: IssueKeeper) -> None:
     if not reading.rows:
         raise Refused("The file names its columns and has no rows.")
-    if issues.rows == reading.rows:
+    if isinstance(reading, ProfileReading) and reading.unmatched and run.is_dry_run:
+        return  # The page asks which episodes these are.
+    if issues.rows >= reading.rows:
         raise Refused("None of the rows can be taken; the list says why for each.")
     if run.is_strict and issues.rows:
         raise Refused(f"{_rows(issues.rows)} cannot be taken, and a strict import takes all or none.")
 
 
-def _write(run: Import, reading: MetricsReading | BookingsReading, issues: IssueKeeper, at: datetime) -> Written:
+def _write(run: Import, reading: Reading, issues: IssueKeeper, at: datetime) -> Written:
     """Write the rows inside the caller's transaction. Raises Refused when rows fail that must not."""
     if isinstance(reading, MetricsReading):
         return Written(*write_metrics(run, reading, at=at))
+    if isinstance(reading, ProfileReading):
+        return Written(*write_profile(run, reading, at=at))
     written = Written(*write_bookings(run, reading, at=at))
     _check_rows(run, reading, issues)
     return written
@@ -204,11 +244,14 @@ def _end_dry_run(run: Import, reading: Any, issues: IssueKeeper, facts: dict[str
         )
 
 
-def _fail(run: Import, reason: str, issues: IssueKeeper, *, code: str = "") -> None:
+def _fail(
+    run: Import, reason: str, issues: IssueKeeper, *, code: str = "", asked: dict[str, Any] | None = None
+) -> None:
+    metadata = ({"code": code} if code else {}) | ({"asked": asked} if asked else {})
     try:
         issues.flush()
         with transaction.atomic():
-            fail(run, reason, at=timezone.now(), failed_rows=issues.rows, metadata={"code": code} if code else None)
+            fail(run, reason, at=timezone.now(), failed_rows=issues.rows, metadata=metadata)
     except LeaseLost:
         logger.warning("Import %s was given to another worker; this one drops it.", run.pk)
 

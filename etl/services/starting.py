@@ -1,7 +1,10 @@
 """Taking a file in: it is kept and waits for a worker. Nothing is read here but its size and digest."""
 
 import hashlib
+import re
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -10,11 +13,14 @@ from django.db import transaction
 from etl.models import Import
 from etl.records import BOOKINGS, METRICS, shown
 from etl.unpack import CHOSEN_ENCODINGS, ENDINGS
+from metrics.models import Podcast
 from tracker.lib.actors import Actor, HasActor, actor_of
 from tracker.lib.errors import Conflict, DomainError
 
 KINDS = (METRICS, BOOKINGS)
 TOO_LARGE = 413
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
 @transaction.atomic
@@ -27,6 +33,7 @@ def start_import(
     dry_run: bool = False,
     strict: bool = False,
     encoding: str = "",
+    answers: Mapping[str, str] | None = None,
     source: str = "upload",
 ) -> Import:
     """Keep a file and let it wait for a worker; the answer's status is pending. The edge starts the worker.
@@ -58,7 +65,7 @@ def start_import(
         is_dry_run=dry_run,
         is_strict=strict,
         created_by=actor_of(by).as_json(),
-        metadata={"encoding": encoding} if encoding else {},
+        metadata=_options(encoding, answers or {}),
     )
 
 
@@ -71,10 +78,37 @@ def import_checked(*, import_run: Import, by: HasActor | Actor, at: datetime) ->
 
 
 @transaction.atomic
-def check_again(*, import_run: Import, encoding: str, by: HasActor | Actor, at: datetime) -> Import:
-    """Check the file of an import anew, read in another encoding. Raises Conflict("file_gone")."""
+def check_again(
+    *,
+    import_run: Import,
+    by: HasActor | Actor,
+    at: datetime,
+    encoding: str = "",
+    answers: Mapping[str, str] | None = None,
+) -> Import:
+    """Check the file of an import anew, with answers to what it does not say. Earlier answers stay.
+
+    Raises Conflict("file_gone"), and what start_import raises of answers.
+    """
+    kept = _kept_options(import_run)
+    options = _options(encoding or kept.get("encoding", ""), {**kept.get("answers", {}), **(answers or {})})
+    return _of_same_file(import_run, by, is_dry_run=True, metadata=options)
+
+
+def _options(encoding: str, answers: Mapping[str, str]) -> dict[str, Any]:
     check_encoding(encoding)
-    return _of_same_file(import_run, by, is_dry_run=True, metadata={"encoding": encoding})
+    given = {name: text.strip() for name, text in answers.items() if text.strip()}
+    if unknown := set(given) - {"podcast", "as_of", "day_first"}:
+        raise DomainError("unknown_answer", f"Nothing asks for {', '.join(sorted(unknown))}.")
+    if "as_of" in given and not _DAY.fullmatch(given["as_of"]):
+        raise DomainError("not_a_day", "Write the day as YYYY-MM-DD.", field="as_of")
+    if given.get("day_first", "day") not in ("day", "month"):
+        raise DomainError("invalid", "Say day or month.", field="day_first")
+    if "podcast" in given:
+        known = _ID.fullmatch(given["podcast"]) and Podcast.objects.filter(pk=given["podcast"]).exists()
+        if not known:
+            raise DomainError("unknown_podcast", "No such show here.", field="podcast")
+    return ({"encoding": encoding} if encoding else {}) | ({"answers": given} if given else {})
 
 
 def check_encoding(encoding: str) -> None:
@@ -83,11 +117,11 @@ def check_encoding(encoding: str) -> None:
         raise DomainError("unknown_encoding", f"Choose one of {', '.join(known[1:])}.", field="encoding")
 
 
-def _kept_options(run: Import) -> dict[str, str]:
-    return {name: run.metadata[name] for name in ("encoding",) if name in run.metadata}
+def _kept_options(run: Import) -> dict[str, Any]:
+    return {name: run.metadata[name] for name in ("encoding", "answers") if name in run.metadata}
 
 
-def _of_same_file(checked: Import, by: HasActor | Actor, *, is_dry_run: bool, metadata: dict[str, str]) -> Import:
+def _of_same_file(checked: Import, by: HasActor | Actor, *, is_dry_run: bool, metadata: dict[str, Any]) -> Import:
     if not checked.file or not checked.file.storage.exists(checked.file.name):
         raise Conflict("file_gone", "The file is not kept any more; send it again.")
     return Import.objects.create(

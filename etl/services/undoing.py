@@ -7,6 +7,7 @@ from django.db import transaction
 
 from etl.models import Import
 from etl.records import BOOKINGS
+from metrics import reports
 from metrics import services as metrics
 from metrics.models import Episode, MetricSource
 from tracker.events.services import emit
@@ -28,7 +29,8 @@ def undo_import(*, import_run: Import, by: HasActor | Actor, at: datetime) -> Im
     if run.kind == BOOKINGS:
         raise Conflict("not_undoable", "Bookings are not taken back by file: cancel the lines, with a reason.")
     undone = metrics.undo_facts(import_id=run.pk, at=at, label=f"undo {run.file_name}")
-    told: dict[str, Any] = {"removed": undone.removed, "restored": undone.restored, "kept": undone.kept}
+    reports_gone = reports.forget_reports(import_id=run.pk)
+    told: dict[str, Any] = {"removed": undone.removed + reports_gone, "restored": undone.restored, "kept": undone.kept}
     run.metadata = {**run.metadata, "undo": {**told, "by": actor_of(by).label, "kept_rows": _kept(undone.kept_first)}}
     run.undone_at = at
     run.save(update_fields=["metadata", "undone_at"])
