@@ -1,7 +1,10 @@
 """Nothing older than what is known to be safe is installed, and nothing that is not locked by digest."""
 
+import ast
 import re
-from importlib.metadata import version
+import sys
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
 
 import pytest
 from packaging.version import Version
@@ -52,3 +55,39 @@ def test_every_direct_dependency_has_a_line_that_says_why():
     named += re.findall(r"^([A-Za-z][\w.\-]+)", (PROJECT / "requirements-dev.in").read_text(), re.MULTILINE)
 
     assert [name for name in named if name.lower() not in why] == []
+
+
+def test_everything_imported_is_locked_and_the_product_imports_nothing_of_development():
+    distributions = packages_distributions()
+    product, all_of_it = (
+        {
+            name.lower().replace("_", "-")
+            for name in re.findall(r"^([\w.\-]+)==", (PROJECT / file).read_text(), re.MULTILINE)
+        }
+        for file in ("requirements.txt", "requirements-dev.txt")
+    )
+    ours = {path.name for path in PROJECT.iterdir() if path.is_dir()} | {"manage"}
+    # The embedded servers are asked for only where they are installed.
+    for path in PROJECT.rglob("*.py"):
+        folder = path.relative_to(PROJECT).parts[0]
+        if folder.startswith(".") or "site-packages" in path.parts:
+            continue
+        allowed = all_of_it if folder in ("tests", "benchmarks", "scripts") else product
+        for name in _imported(path) - ours - set(sys.stdlib_module_names):
+            homes = {home.lower().replace("_", "-") for home in distributions.get(name, ["nowhere"])}
+            assert homes & allowed, f"{path.relative_to(PROJECT)} imports {name}"
+
+
+def _locked(file: str) -> set[str]:
+    names = re.findall(r"^([\w.\-]+)==", (PROJECT / file).read_text(), re.MULTILINE)
+    return {name.lower().replace("_", "-") for name in names}
+
+
+def _imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found

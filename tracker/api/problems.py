@@ -1,6 +1,7 @@
 """Every refusal of the API is a problem document (RFC 9457) with a stable `code`."""
 
 import logging
+import sys
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
@@ -9,6 +10,7 @@ from django.db import DataError, IntegrityError, InterfaceError, OperationalErro
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirectBase
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 from django.views import defaults
@@ -61,11 +63,23 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer after a crash, whose traceback stands in the log and nowhere else."""
+    """Answer after a crash, whose traceback stands in the log and nowhere else; without a database a 503."""
+    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+        return _unavailable(request)
     if not request.path.startswith("/api/"):
         return defaults.server_error(request)
     detail = _("Something went wrong on our side. It has been written down.")
     return problem_response(status=500, code="internal_error", detail=detail)
+
+
+def _unavailable(request: HttpRequest | None = None) -> HttpResponse:
+    if request is None or request.path.startswith("/api/"):
+        response: HttpResponse = problem_response(status=503, code="unavailable", detail=_("Try again in a moment."))
+    else:
+        reason = _("The database does not answer at the moment. Nothing is lost. Try again in a minute.")
+        response = HttpResponse(render_to_string("503.html", {"reason": reason}), status=503)
+    response["Retry-After"] = "5"
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -165,7 +179,5 @@ def _from_django(error: Exception) -> HttpResponse | None:
         return problem_response(status=400, code="malformed", detail=_("The request cannot be read."))
     if isinstance(error, (OperationalError, InterfaceError)):
         logger.exception("The database did not answer.")
-        response = problem_response(status=503, code="unavailable", detail=_("Try again in a moment."))
-        response["Retry-After"] = "5"
-        return response
+        return _unavailable()
     return None

@@ -1,0 +1,168 @@
+"""The whole product, as an installation runs it: its own PostgreSQL and Valkey, web, worker and beat."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from tests.database import ensure_template
+from tests.servers import STATE
+from tracker.stack.programs import client_program
+from tracker.stack.servers import Servers
+from tracker.stack.state import PROJECT, State
+
+OF_THE_TESTS = ("TRACKER_", "DJANGO_", "PYTEST")
+FLAGS = ("ENABLE_ETL_CSV_UPLOAD", "ENABLE_DEAL_PIPELINE", "ENABLE_IO_BOOKINGS", "ENABLE_AUTOMATION_JOBS")
+
+
+class Product:
+    """Starts and ends parts by name; speaks to acme over HTTP with a key that may do everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state = State(folder)
+        self.servers = Servers(self.state, for_tests=True)
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.port = _free_port()
+        self.environment = {
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("TRACKER_", "DJANGO_", "PYTEST"))
+            },
+            **self.state.environment(),
+            "TRACKER_STATE": str(folder),
+            "SECRET_KEY": "only-for-the-fault-tests-of-this-product-1234567890",
+            "MEDIA_ROOT": str(folder / "media"),
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "WORKER_PROCESSES": "1",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            **dict.fromkeys(FLAGS, "1"),
+        }
+        self.key = ""
+
+    def prepare(self) -> None:
+        """Start the servers, fill the database from the tests' template, make a key."""
+        self.running |= self.servers.start()
+        template = ensure_template()
+        dump = self.state.folder / "template.dump"
+        self._client("pg_dump", STATE, "--format=custom", f"--file={dump}", f"--dbname={template}")
+        self._client("pg_restore", self.state, "--dbname=tracker", "--exit-on-error", str(dump))
+        self.key = self.manage(
+            "create_api_key", "--tenant", "acme", "--name", "faults", "--scopes", "*", "--role", "administrator"
+        ).splitlines()[-1]
+
+    def _client(self, program: str, state: State, *arguments: str) -> None:
+        command = [client_program(program), "--host", str(state.sockets), "--username", "tracker", *arguments]
+        subprocess.run(command, check=True, capture_output=True)
+
+    def start(self, *names: str) -> None:
+        for name in names:
+            with (self.state.logs / f"{name}.log").open("ab") as log:
+                self.running[name] = subprocess.Popen(
+                    [PROJECT / "deploy/entrypoint.sh", name],
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+
+    def kill(self, name: str) -> None:
+        """End a part and its children the hard way."""
+        process = self.running.pop(name)
+        os.killpg(process.pid, 9)
+        process.wait()
+
+    def stop_server(self, name: str) -> None:
+        self.servers.stop(postgres=name == "postgres", valkey=name == "valkey")
+        self.running.pop(name).wait()
+
+    def start_server(self, name: str) -> None:
+        self.running |= self.servers.start(postgres=name == "postgres", valkey=name == "valkey")
+
+    def remove(self) -> None:
+        for name in [name for name in self.running if name not in ("postgres", "valkey")]:
+            self.kill(name)
+        self.servers.stop()
+        for server in self.running.values():
+            server.wait()
+        for folder in (self.state.sockets, self.state.folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def manage(self, *arguments: str) -> str:
+        return self._python("manage.py", *arguments)
+
+    def make(self, source: str) -> str:
+        """Run Python in acme with the tests' factories, and return what it prints."""
+        before = (
+            "import django; django.setup()\nfrom django_tenants.utils import schema_context\n"
+            "from tests.factories import *\nwith schema_context('acme'):\n    "
+        )
+        return self._python("-c", before + source).strip()
+
+    def _python(self, *arguments: str) -> str:
+        environment = {**self.environment, "DJANGO_SETTINGS_MODULE": "tracker.settings"}
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def query(self, sql: str) -> list[tuple]:
+        with psycopg.connect(host=str(self.state.sockets), user="tracker", dbname="tracker") as asked:
+            return asked.execute(sql).fetchall()
+
+    def ask(
+        self, method: str, path: str, body: object = None, *, data: bytes | None = None, kind: str = "application/json"
+    ) -> tuple[int, dict[str, str], str]:
+        """Return (status, headers, text) of one request; 0 when nobody answered."""
+        headers = {"Host": "acme.localhost", "Content-Type": kind}
+        # A page looks its session up; the API its key.
+        headers |= (
+            {"Authorization": f"Bearer {self.key}"} if path.startswith("/api/") else {"Cookie": f"session={'x' * 32}"}
+        )
+        sent = data if data is not None else json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", sent, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, dict(answer.headers), answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, dict(refused.headers), refused.read().decode()
+        except OSError:
+            return 0, {}, ""
+
+    def upload(self, text: str) -> tuple[int, dict]:
+        """Send a metrics file; return (status, the import)."""
+        edge = "----edge-of-the-form"
+        lines = [f"--{edge}", 'Content-Disposition: form-data; name="file"; filename="m.csv"', "Content-Type: text/csv"]
+        data = "\r\n".join([*lines, "", text, f"--{edge}--", ""]).encode()
+        kind = f"multipart/form-data; boundary={edge}"
+        status, _headers, said = self.ask("POST", "/api/v1/etl/upload", data=data, kind=kind)
+        return status, json.loads(said)
+
+    def wait(self, met: Callable[[], bool], seconds: float) -> float:
+        """Wait until something holds; return how long it took, fail with the logs after `seconds`."""
+        began = time.monotonic()
+        while not met():
+            if time.monotonic() - began > seconds:
+                logs = "\n".join(path.read_text()[-3000:] for path in sorted(self.state.logs.glob("*.log")))
+                raise AssertionError(f"not within {seconds} s\n{logs}")
+            time.sleep(0.1)
+        return time.monotonic() - began
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
