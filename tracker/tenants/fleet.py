@@ -104,7 +104,7 @@ def _way_back(schema: str, point: Point) -> list:
         return [migration for migration, backwards in plan if backwards and _concerns(schema, migration.app_label)]
 
 
-def _targets(schema: str, point: Point) -> Iterator[Key]:
+def _targets(schema: str, point: Point) -> Iterator[tuple[str, str | None]]:
     """Yield, for each app that moved on since the point, the last migration it had then (None: none at all)."""
     then = point.applied.get(schema)
     if then is None:
