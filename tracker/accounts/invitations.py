@@ -1,6 +1,7 @@
 """Coming in: an administrator invites, the person chooses a password, once and within a week."""
 
 import secrets
+import uuid
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -96,7 +97,7 @@ def accept(*, token: str, password: str, at: datetime, name: str = "") -> User:
     return user
 
 
-def _open_for_update(pk: object) -> Invitation:
+def _open_for_update(pk: uuid.UUID) -> Invitation:
     found = Invitation.objects.select_for_update().filter(pk=pk, accepted_at=None, withdrawn_at=None).first()
     if found is None:
         raise NotFound("invitation_gone", _("This invitation is not valid any more. Ask for a new one."))

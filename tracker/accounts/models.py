@@ -53,23 +53,20 @@ class Principal:
     """What a person and a key have in common: a role, what it grants, and what they are bound to."""
 
     role: Role
-    is_active: bool
-
-    is_authenticated = True
-    is_anonymous = False
 
     def has_role(self, *codes: str) -> bool:
         return self.role_id in codes  # type: ignore[attr-defined]
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
-        return self.is_active and self.role.grants(perm)
+        return self.is_active and self.role.grants(perm)  # type: ignore[attr-defined]
 
     def has_perms(self, perm_list: list[str], obj: object = None) -> bool:
         return all(self.has_perm(perm, obj) for perm in perm_list)
 
     def has_module_perms(self, app_label: str) -> bool:
         granted = self.role.permissions
-        return self.is_active and ("*" in granted or any(perm.startswith(f"{app_label}.") for perm in granted))
+        active = self.is_active  # type: ignore[attr-defined]
+        return active and ("*" in granted or any(perm.startswith(f"{app_label}.") for perm in granted))
 
     def bound_ids(self, kind: str) -> set[uuid.UUID] | None:
         """Return the ids of the objects of a kind that bound people see; None when the role is not bound to it.
@@ -102,7 +99,7 @@ class User(Principal, AbstractBaseUser):
     email = models.EmailField(_("e-mail"))
     name = models.CharField(_("name"), max_length=120, blank=True)
     role = models.ForeignKey("accounts.Role", on_delete=models.PROTECT, related_name="users")
-    is_active = models.BooleanField(_("active"), default=True)
+    is_active = models.BooleanField(_("active"), default=True)  # type: ignore[misc]
     date_joined = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"
@@ -155,6 +152,8 @@ class ApiKey(Principal, models.Model):
 
     is_staff = False
     is_superuser = False
+    is_authenticated = True
+    is_anonymous = False
 
     class Meta:
         db_table = "api_keys"
@@ -165,7 +164,7 @@ class ApiKey(Principal, models.Model):
         return self.name
 
     @property
-    def is_active(self) -> bool:  # type: ignore[override]
+    def is_active(self) -> bool:
         return self.revoked_at is None
 
     def is_usable(self, at: datetime) -> bool:

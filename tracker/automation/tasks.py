@@ -13,7 +13,7 @@ from tracker.automation.services import execute, request_run
 from tracker.lib.actors import Actor
 from tracker.tenants.models import Tenant
 from tracker.tenants.queries import active_tenants
-from tracker.tenants.tasks import send_to
+from tracker.tenants.tasks import public_task, send_to
 
 BEAT = Actor(kind="system", id="beat", label="Schedule")
 HEARTBEAT_KEY = "worker-heartbeat"
@@ -37,7 +37,7 @@ def run_all_requested(run_ids: list[str]) -> None:
         run_requested(run_id)
 
 
-@shared_task(runs_in_public=True)
+@public_task
 def fan_out(job: str, step_minutes: int, local_hour: int | None = None) -> None:
     """Ask for one run of a job in each tenant that works, for the tick that began last."""
     now = timezone.now()
@@ -48,7 +48,7 @@ def fan_out(job: str, step_minutes: int, local_hour: int | None = None) -> None:
             send_to(tenant.schema_name, run_requested, str(run.pk))
 
 
-@shared_task(runs_in_public=True)
+@public_task
 def sweep_runs() -> None:
     """Send again what was asked for and not begun, or begun and never finished: its message or its worker is lost."""
     now = timezone.now()
@@ -61,7 +61,7 @@ def sweep_runs() -> None:
             send_to(tenant.schema_name, run_requested, str(run))
 
 
-@shared_task(runs_in_public=True)
+@public_task
 def heartbeat() -> None:
     """Tell readiness checks that messages travel from beat through the queue to a worker."""
     cache.set(HEARTBEAT_KEY, timezone.now().timestamp(), timeout=600)

@@ -11,6 +11,7 @@ class EventsConfig(AppConfig):
     verbose_name = _("Events")
 
     def ready(self) -> None:
+        import_module("tracker.events.checks")
         # Every process knows every listener and every job, whichever app it belongs to.
         for config in apps.get_app_configs():
             for module in ("subscribers", "automation"):

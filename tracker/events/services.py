@@ -10,6 +10,7 @@ from tracker.events.registry import Listener, listeners_of, subscribe
 from tracker.events.relay import deliver_pending
 from tracker.events.tasks import relay_events
 from tracker.lib.actors import Actor, HasActor, actor_of
+from tracker.tenants.context import process_key
 from tracker.tenants.tasks import enqueue
 
 __all__ = ["Listener", "deliver_pending", "emit", "listeners_of", "subscribe"]
@@ -37,9 +38,9 @@ def emit(
 
 def _relay_after_commit() -> None:
     """Send one relay task for a transaction, however many events it writes."""
-    here = connection.schema_name
-    if any(getattr(hook, "relays", None) == here for _sids, hook, _robust in connection.run_on_commit):
+    mark = process_key("relay")
+    if any(mark in vars(entry[1]) for entry in connection.run_on_commit):
         return
     enqueue(relay_events)
     if connection.run_on_commit:
-        connection.run_on_commit[-1][1].relays = here
+        vars(connection.run_on_commit[-1][1])[mark] = True

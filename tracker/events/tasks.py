@@ -7,7 +7,7 @@ from psycopg import sql
 from tracker.events.relay import deliver_pending
 from tracker.events.sending import send_due, webhooks_due
 from tracker.tenants.queries import active_tenants
-from tracker.tenants.tasks import enqueue, send_to
+from tracker.tenants.tasks import enqueue, public_task, send_to
 
 
 @shared_task
@@ -24,7 +24,7 @@ def send_webhooks() -> None:
     send_due()
 
 
-@shared_task(runs_in_public=True)
+@public_task
 def sweep_outboxes() -> None:
     """Wake the relay of each tenant that has something due: what a lost task, or a failure, left behind.
 

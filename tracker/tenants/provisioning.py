@@ -1,6 +1,5 @@
 """Making a tenant that was asked for in the platform's admin."""
 
-from celery import shared_task
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -11,9 +10,10 @@ from tracker.lib.actors import SYSTEM
 from tracker.lib.errors import Conflict
 from tracker.tenants.queries import get_tenant_by_slug
 from tracker.tenants.services import provision
+from tracker.tenants.tasks import public_task
 
 
-@shared_task(runs_in_public=True)
+@public_task
 def provision_requested(slug: str) -> None:
     """Make a tenant that the platform's admin asked for, and invite its first administrator by mail."""
     tenant = provision(tenant=get_tenant_by_slug(slug))

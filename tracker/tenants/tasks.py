@@ -1,9 +1,10 @@
 """How work leaves a request: in the tenant that asked for it, after the commit, or not at all."""
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
-from celery import Task
+from celery import Task, shared_task
 from celery.exceptions import OperationalError as BrokerGone
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError as QueueGone
@@ -15,6 +16,8 @@ from tracker.tenants.models import Tenant
 logger = logging.getLogger(__name__)
 
 PUBLIC = "public"
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class TenantGone(RuntimeError):
@@ -44,6 +47,18 @@ class SafeTask(TenantTask):
         status = Tenant.objects.filter(schema_name=wanted).values_list("status", flat=True).first()
         if status != Tenant.Status.ACTIVE:
             raise TenantGone(f"{self.name} was sent by {wanted}, which is {status or 'gone'}.")
+
+
+class PublicTask(SafeTask):
+    """Base of the tasks that are meant for `public`: dispatchers, and the making of tenants."""
+
+    abstract = True
+    runs_in_public = True
+
+
+def public_task(function: Callable[Parameters, Result]) -> "Task[Parameters, Result]":
+    """Register a function as a task that runs in `public`."""
+    return shared_task(base=PublicTask)(function)
 
 
 def enqueue(task: Task, *args: Any, **kwargs: Any) -> None:

@@ -347,3 +347,11 @@ def test_the_feed_goes_on_where_the_reader_was(api, salesperson):
 
 def test_the_feed_is_not_for_bound_people(tenant, api_of):
     assert api_of(tenant, role="creator").get("/api/v1/events").status_code == 403
+
+
+def test_the_settings_of_an_integrators_machine_are_refused_on_a_site(settings):
+    from tracker.events.checks import check_webhook_settings
+
+    assert [one.id for one in check_webhook_settings(None)] == ["events.E001", "events.E002"]
+    settings.WEBHOOK_ALLOW_LOOPBACK, settings.WEBHOOK_RETRY_SCHEDULE = False, settings.WEBHOOK_DEFAULT_SCHEDULE
+    assert check_webhook_settings(None) == []

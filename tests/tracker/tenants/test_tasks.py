@@ -7,7 +7,7 @@ from django_tenants.utils import schema_context, tenant_context
 from kombu.exceptions import OperationalError
 
 from tracker.tenants.models import Tenant
-from tracker.tenants.tasks import TenantGone, enqueue
+from tracker.tenants.tasks import TenantGone, enqueue, public_task
 
 ran_in: list[str] = []
 
@@ -17,7 +17,7 @@ def note_schema() -> None:
     ran_in.append(connection.schema_name)
 
 
-@shared_task(runs_in_public=True)
+@public_task
 def note_public() -> None:
     ran_in.append(connection.schema_name)
 
