@@ -51,7 +51,7 @@ def read_sheet(
     client = gspread.service_account_from_dict(_key(), scopes=SCOPES).http_client
     client.set_timeout(TIMEOUT)
     wanted = "'{}'".format(worksheet_name.replace("'", "''"))
-    options = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "SERIAL_NUMBER"}
+    options: dict[str, Any] = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "SERIAL_NUMBER"}
     deadline = clock() + MOST_SECONDS
     for attempt in range(1, TRIES + 1):
         try:

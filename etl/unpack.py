@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 from django.conf import settings
 from python_calamine import CalamineError, CalamineWorkbook
@@ -47,13 +47,13 @@ class Shape:
 
 
 @contextmanager
-def unpacked(stream: BinaryIO, *, encoding: str = "") -> Iterator[tuple[BinaryIO, Shape]]:
+def unpacked(stored: IO[bytes], *, encoding: str = "") -> Iterator[tuple[BinaryIO, Shape]]:
     """Yield the table as plain CSV, and how it came. encoding: what the sender chose when the file does not say.
 
     Raises UnreadableFile; code "encoding_unknown" asks for a choice.
     """
     with ExitStack() as stack:
-        inner, packed, member = _opened(stream, stack)
+        inner, packed, member = _opened(cast(BinaryIO, stored), stack)
         start = inner.read(8)
         inner.seek(0)
         if start.startswith(b"PK\x03\x04"):
@@ -122,7 +122,7 @@ def _check_workbook(members: list[zipfile.ZipInfo], stream: BinaryIO) -> None:
         raise UnreadableFile("swells", "The workbook unpacks to far more than it should; save it anew.")
 
 
-def _unswollen(packed: BinaryIO, packed_size: int, stack: ExitStack) -> BinaryIO:
+def _unswollen(packed: gzip.GzipFile | IO[bytes], packed_size: int, stack: ExitStack) -> BinaryIO:
     """Unpack into a temporary file, unless it grows past the limit of uploads or past 200 times its size."""
     most = min(settings.ETL_MAX_UPLOAD_BYTES, _SWELL * packed_size + _COPY)
     out = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
@@ -218,9 +218,11 @@ def _unquoted(line: str) -> str:
 def _as_csv(stream: BinaryIO, encoding: str, delimiter: str, stack: ExitStack) -> BinaryIO:
     text = io.TextIOWrapper(stream, encoding=encoding, errors="strict", newline="")
     # Some exporters join cells by tabs and quote nothing: there a quote mark is only a letter.
-    quoting = csv.QUOTE_NONE if delimiter == "\t" and not _is_quoted(stream, encoding) else csv.QUOTE_MINIMAL
+    is_plain = delimiter == "\t" and not _is_quoted(stream, encoding)
     try:
-        return _written(csv.reader(text, delimiter=delimiter, quoting=quoting, strict=quoting != csv.QUOTE_NONE), stack)
+        if is_plain:
+            return _written(csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE), stack)
+        return _written(csv.reader(text, delimiter=delimiter, strict=True), stack)
     except UnicodeError:
         told = f"The file is not {encoding} text. Say which encoding it has, or save it as CSV (UTF-8)."
         raise UnreadableFile("encoding_unknown", told) from None

@@ -32,10 +32,12 @@ def day_number(day: date) -> int:
     return (day - EPOCH).days
 
 
-def pack_key(day: np.ndarray, episode: np.ndarray, source: np.ndarray, breakdown: np.ndarray | int = 0) -> np.ndarray:
+def pack_key(
+    day: np.ndarray | int, episode: np.ndarray | int, source: np.ndarray | int, breakdown: np.ndarray | int = 0
+) -> np.ndarray:
     """Return keys of 64 bits: 15 of the day's number, 23 of the episode's code, 8 of the source's, 18 of the rest."""
-    day, episode, source = (np.asarray(part, dtype=np.uint64) for part in (day, episode, source))
-    return day << np.uint64(49) | episode << np.uint64(26) | source << np.uint64(18) | np.asarray(breakdown, np.uint64)
+    days, episodes, sources, rest = (np.asarray(part, dtype=np.uint64) for part in (day, episode, source, breakdown))
+    return days << np.uint64(49) | episodes << np.uint64(26) | sources << np.uint64(18) | rest
 
 
 def unpack_key(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -156,6 +158,8 @@ _ROW = np.dtype(
     + [part for name in COPY_COLUMNS for part in ((f"{name}_size", ">i4"), (name, f">i{_SIZES[name]}"))]
 )
 
+_OFFSETS = {name: int(place[1]) for name, place in (_ROW.fields or {}).items()}
+
 
 def copy_rows(facts: np.ndarray, *, batch_code: int) -> bytes:
     """Return facts as rows of a binary COPY of COPY_COLUMNS; blank measures become NULL."""
@@ -174,6 +178,6 @@ def copy_rows(facts: np.ndarray, *, batch_code: int) -> bytes:
     for name in MEASURES:
         blank = (facts["blank"] & BLANK_BIT[name]).astype(bool)
         rows[f"{name}_size"][blank] = -1
-        offset = _ROW.fields[name][1]
+        offset = _OFFSETS[name]
         keep[blank, offset : offset + _SIZES[name]] = False
     return rows.view(np.uint8).reshape(len(rows), -1)[keep].tobytes()

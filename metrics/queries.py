@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -61,7 +62,7 @@ def downloads_in_windows(windows: Sequence[Window]) -> list[int | None]:
     """Return the downloads of each window, in their order, by one query whatever their number."""
     if not windows:
         return []
-    columns = {
+    columns: dict[str, Any] = {
         "podcasts": [w.podcast_id for w in windows],
         "episodes": [w.episode_id for w in windows],
         "sources": [w.source for w in windows],

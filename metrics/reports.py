@@ -90,7 +90,7 @@ def _days_between(given: Iterable[tuple], totals: dict[tuple, int]) -> list[DayO
 @transaction.atomic
 def record_audience(
     *,
-    podcast_id: UUID | None,
+    podcast_id: UUID,
     source: str,
     shares: Sequence[tuple[str, str, Decimal, date, bool]],
     import_id: UUID | None,

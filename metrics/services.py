@@ -226,7 +226,7 @@ def record_facts(
         done = recording.merge_staged()
     if not done.new and not done.changed:
         batch.delete()
-        batch = None
+        return Recorded(None, new=0, changed=0, unchanged=done.unchanged, repeated=spool.repeated)
     return Recorded(batch, new=done.new, changed=done.changed, unchanged=done.unchanged, repeated=spool.repeated)
 
 
@@ -330,7 +330,7 @@ def refresh_metrics_daily(*, by: HasActor | Actor, at: datetime) -> str:
             subject=refresh,
             by=by,
             at=at,
-            data={"refreshed_at": refresh.refreshed_at.isoformat(), "batch": refresh.batch_code},
+            data={"refreshed_at": _told(refresh.refreshed_at), "batch": refresh.batch_code},
         )
     return outcome
 

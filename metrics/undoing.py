@@ -1,6 +1,8 @@
 """Taking a batch of facts back: what it added goes, what it replaced comes back, what came later stays."""
 
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from django.db import connection
 
@@ -23,14 +25,14 @@ class Undone:
     kept_first: list[tuple]
 
 
-def take_back(*, batch_code: int, by_batch: int, first_day: object, last_day: object) -> Undone:
+def take_back(*, batch_code: int, by_batch: int, first_day: date | None, last_day: date | None) -> Undone:
     """Undo one batch, under `lock_facts`. `by_batch` is the batch of the undoing itself.
 
     Afterwards the tables are as if the batch had never been, so that undoing a later one goes back past it too. The
     steps taken back stay in listener_metrics_replaced as history.
     """
     with connection.cursor() as cursor:
-        values = {"batch": batch_code, "undo": by_batch, "first": first_day, "last": last_day}
+        values: dict[str, Any] = {"batch": batch_code, "undo": by_batch, "first": first_day, "last": last_day}
         cursor.execute(_KEPT, {**values, "most": KEPT_SHOWN})
         found = cursor.fetchall()
         kept, kept_first = (found[0][0] if found else 0), [row[1:] for row in found]

@@ -52,6 +52,8 @@ class Op3Downloads(Profile):
         counted: Counter[tuple[date, Hint]] = Counter()
         first: dict[tuple[date, Hint], int] = {}
         for record in records:
+            if not isinstance(record, Daily):
+                continue
             key = (record.day, record.hint)
             counted[key] += 1
             first.setdefault(key, record.line)

@@ -13,6 +13,7 @@ from psycopg import sql
 from etl.models import Import
 from tracker.events.services import emit
 from tracker.lib.actors import SYSTEM
+from tracker.tenants.context import current_tenant
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class Pulse:
     def __enter__(self) -> "Pulse":
         # Inside somebody's transaction another connection could not even see the row.
         if not connection.in_atomic_block:
-            schema, parameters = connection.schema_name, connection.get_connection_params()
+            schema, parameters = current_tenant().schema_name, connection.get_connection_params()
             self._thread = threading.Thread(target=self._beat, args=(schema, parameters), daemon=True)
             self._thread.start()
         return self

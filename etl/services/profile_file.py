@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -180,12 +180,14 @@ def write_profile(run: Import, reading: ProfileReading, *, at: datetime) -> tupl
     """Bring the records in, inside the caller's transaction. Returns how many count as imported, and what to tell."""
     done = metrics.record_metrics(rows=reading.days, at=at, label=run.file_name, import_id=run.pk)
     snapshots = reports.record_snapshots(rows=reading.snapshots, import_id=run.pk, at=at, label=run.file_name)
-    shares = reports.record_audience(
-        podcast_id=UUID(reading.answers.podcast) if reading.shares else None,
-        source=reading.profile.source,
-        shares=[(one.dimension, one.value, one.amount, one.as_of, one.is_count) for one in reading.shares],
-        import_id=run.pk,
-    )
+    shares = reports.Reported(new=0, changed=0, unchanged=0)
+    if reading.shares:
+        shares = reports.record_audience(
+            podcast_id=UUID(reading.answers.podcast),
+            source=reading.profile.source,
+            shares=[(one.dimension, one.value, one.amount, one.as_of, one.is_count) for one in reading.shares],
+            import_id=run.pk,
+        )
     new, changed = done.new + snapshots.new + shares.new, done.changed + snapshots.changed + shares.changed
     unmatched = [
         {"name": shown(name), "show": shown(show), "rows": rows}
@@ -228,7 +230,7 @@ _ASKED = {
 _UNKNOWN = "Nobody knows this header yet. Say which column means what, and it is remembered."
 
 
-def _numbered_rows(stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+def _numbered_rows(stream: BinaryIO) -> Generator[tuple[int, list[str]], None, None]:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
     reader = csv.reader(text)
     try:

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from time import monotonic
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -115,7 +115,7 @@ def _read_and_write(run: Import, issues: IssueKeeper, pulse: Pulse, at: datetime
     chosen = run.metadata.get("encoding", "")
     with (
         run.file.open("rb") as stored,
-        unpacked(stored, encoding=chosen) as (stream, shape),
+        unpacked(cast(BinaryIO, stored), encoding=chosen) as (stream, shape),
         closing(_read(run, stream, issues, pulse, at)) as reading,
     ):
         _note_read(run, reading)

@@ -122,7 +122,7 @@ def _kept_options(run: Import) -> dict[str, Any]:
 
 
 def _of_same_file(checked: Import, by: HasActor | Actor, *, is_dry_run: bool, metadata: dict[str, Any]) -> Import:
-    if not checked.file or not checked.file.storage.exists(checked.file.name):
+    if not checked.file.name or not checked.file.storage.exists(checked.file.name):
         raise Conflict("file_gone", "The file is not kept any more; send it again.")
     return Import.objects.create(
         is_dry_run=is_dry_run,
