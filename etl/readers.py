@@ -126,7 +126,7 @@ class TableFile:
         start = _decoded(self._stream.read(LONGEST_LINE), cut=True)
         reader = csv.reader(io.StringIO(start, newline=""), strict=True)
         try:
-            header = next(reader)
+            header = next(reader, [])
         except csv.Error as error:
             raise UnreadableFile("broken_quoting", f"Line 1 cannot be read: {_words(error)}") from None
         used = "".join(list(io.StringIO(start, newline=""))[: reader.line_num])
@@ -151,7 +151,7 @@ def _decoded(line: bytes, *, cut: bool = False) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
-        if cut and error.start >= len(line) - 3:
+        if cut and len(line) == LONGEST_LINE and error.start >= len(line) - 3:
             return line[: error.start].decode("utf-8")
         raise UnreadableFile("not_utf8", "The file is not UTF-8 text. Save it as CSV (UTF-8) and send that.") from None
 
