@@ -118,6 +118,13 @@ class _Vectors:
         packed = store.read_packs(kind, ids=missing) if missing else None
         self.stored = dict(zip(packed.ids, packed.rows[:, part], strict=True)) if packed else {}
 
+    def of(self, pk: UUID) -> np.ndarray:
+        """Return the vector of somebody who is known to have one."""
+        found = self.get(pk)
+        if found is None:
+            raise KeyError(pk)
+        return found
+
     def get(self, pk: UUID) -> np.ndarray | None:
         found = self.fresh.get(pk)
         return found if found is not None else (self.stored or {}).get(pk)
@@ -159,7 +166,7 @@ def _pack_podcasts(
     rows: dict[UUID, np.ndarray] = {}
     for start in range(0, len(shows), BATCH):
         batch = shows[start : start + BATCH]
-        own = np.stack([phi.get(one.pk) for one in batch])
+        own = np.stack([phi.of(one.pk) for one in batch])
         vectors = history.show_side(own, around[start : start + BATCH])
         known = vectors if model.full_evidence > 0 else None
         for show, profile in zip(batch, gather.podcast_profiles(batch, at=at, vectors=known), strict=True):
@@ -178,7 +185,7 @@ def _pack_sponsors(
     phi.load("podcasts", _PHI, {one.podcast_id for one in found})
     own = _summed(found, [one.pk for one in buyers], "sponsor_id", "podcast_id", phi, history.SHOW_DIMS)
     chi.load("sponsors", _CHI, [one.pk for one in buyers])
-    tags = np.stack([chi.get(one.pk) for one in buyers]) if buyers else np.zeros((0, history.TAG_DIMS), np.float32)
+    tags = np.stack([chi.of(one.pk) for one in buyers]) if buyers else np.zeros((0, history.TAG_DIMS), np.float32)
     vectors = history.sponsor_side(own, tags, history.PeerTable.from_bytes(bytes(model.peers)))
     rows: dict[UUID, np.ndarray] = {}
     for start in range(0, len(buyers), BATCH):
@@ -222,7 +229,7 @@ def _pack_pairs(
         }
     for sponsor, podcast, reason in gather.refusals(at=at):
         if podcasts is None or podcast in podcasts or sponsor in (sponsors or ()):
-            empty = {"refusal": "", "outcome": None, "volume": 0.0, "facts": {}}
+            empty: dict[str, Any] = {"refusal": "", "outcome": None, "volume": 0.0, "facts": {}}
             rows.setdefault((sponsor, podcast), empty)["refusal"] = reason
     known = PackedPair.objects.all()
     if podcasts is not None:

@@ -106,7 +106,8 @@ def sponsor_profiles(buyers: Sequence[Sponsor], *, at: datetime, vectors: np.nda
         deals = wishes.get(sponsor.pk, [])
         targets = sponsor.targets if isinstance(sponsor.targets, dict) else {}
         countries = profiles.wish_of(targets.get("countries"))
-        known = vectors is not None and bool(vectors[index, : history.SHOW_DIMS].any())
+        vector = None if vectors is None else vectors[index]
+        known = vector is not None and bool(vector[: history.SHOW_DIMS].any())
         found.append(
             profiles.Sponsor(
                 interests=interests_of(
@@ -120,7 +121,7 @@ def sponsor_profiles(buyers: Sequence[Sponsor], *, at: datetime, vectors: np.nda
                 avoids=frozenset(_avoided(flag) for deal in deals for flag in deal.brand_safety_flags)
                 & frozenset(profiles.RISKS),
                 blocked=frozenset(filter(None, map(topic_of_category, sponsor.blocked_categories))),
-                history=tuple(vectors[index].tolist()) if known else None,
+                history=tuple(vector.tolist()) if known and vector is not None else None,
             )
         )
     return found
@@ -151,7 +152,8 @@ def outcome_of(record: Record, *, at: datetime, usual_rate: float | None) -> tup
     further deal: a renewal), delivered ÷ booked up to 1, and orders per listener against the house's usual (the usual
     is 0.5). usual_rate: orders ÷ heard over the house. Source: DOMAIN, matching.
     """
-    parts, facts = [], {"flights": record.flights, "renewals": record.deals - 1}
+    parts: list[float] = []
+    facts: dict[str, Any] = {"flights": record.flights, "renewals": record.deals - 1}
     lapsed = (at.date() - record.last_day).days > LAPSED_AFTER_DAYS
     if record.deals > 1 or lapsed:
         chances = record.deals - 1 + int(lapsed)
@@ -197,7 +199,7 @@ def refusals(*, at: datetime) -> list[tuple[UUID, UUID, str]]:
 
 
 def _refusal(rule: PlacementRule) -> str:
-    if rule.kind == PlacementRule.Kind.EXCLUSIVITY:
+    if rule.kind == PlacementRule.Kind.EXCLUSIVITY and rule.last_day:
         return f"exclusivity:{rule.category}:{rule.last_day.isoformat()}"
     return f"refusal:{rule.reason or rule.category}"[:300]
 

@@ -169,7 +169,8 @@ def around_sums(placements: Placements, chi: np.ndarray, shows: int) -> np.ndarr
 
 def peer_table(own: np.ndarray, chi: np.ndarray) -> PeerTable:
     """Return what sponsors of each tag do; sponsors without placements teach nothing."""
-    taught = chi * own.any(axis=1)[:, None].astype(np.float32)
+    carried: np.ndarray = np.abs(own).max(axis=1, initial=0) > 0
+    taught = chi * carried[:, None].astype(np.float32)
     return PeerTable(taught.T @ own, taught.sum(axis=0))
 
 

@@ -63,6 +63,7 @@ def avails_of(*, podcasts: Collection[Podcast], at: datetime) -> dict[UUID, Avai
         "podcast_id", "episode_id", "drops_at"
     )
     for podcast_id, episode_id, drop in rows:
+        assert drop is not None
         drops.setdefault(podcast_id, []).append((episode_id, drop))
     found = {}
     for podcast in podcasts:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -147,12 +148,10 @@ def block_bytes(house: House, span: tuple[int, int]) -> bytes:
     """Score one block and return its outcome as bytes, with a mark of the packed rows it was scored from."""
     block = Scorer(house.problem).block(span)
     out = io.BytesIO()
-    np.savez(
-        out,
-        mark=_mark(house),
-        **{f"s{index}": part for index, part in enumerate(_columns(block.by_sponsor))},
-        **{f"p{index}": part for index, part in enumerate(_columns(block.by_show))},
-    )
+    parts: dict[str, Any] = {"mark": _mark(house)}
+    parts |= {f"s{index}": part for index, part in enumerate(_columns(block.by_sponsor))}
+    parts |= {f"p{index}": part for index, part in enumerate(_columns(block.by_show))}
+    np.savez(out, **parts)
     return out.getvalue()
 
 
@@ -353,7 +352,7 @@ def _relisted(
     held = is_changed[other]
     fresh_keys = np.where(fresh >= 0, _keys(fresh.astype(np.int64), changed[None, :], other_count), -1)
     enters = fresh_keys >= floor[:, None]
-    touched = enters.any(axis=1)
+    touched = np.logical_or.reduce(enters, axis=1)
     touched[owner[held]] = True
     touched &= ~skipped
     sure = np.bincount(owner[~held], minlength=count) + enters.sum(axis=1)
@@ -418,14 +417,17 @@ def _settle(house: House, wanted: Wanted, stored: _Stored, *, pairs: int, at: da
     final_flags[at_desired] |= flags
     sponsors, shows = every // width, every % width
     # Kept rows of changed sponsors or shows have a new score, which their lists did not bring.
-    changed = _marked(wanted.changed_sponsors, len(house.sponsors.ids))[sponsors]
+    changed: np.ndarray = _marked(wanted.changed_sponsors, len(house.sponsors.ids))[sponsors]
     changed |= _marked(wanted.changed_shows, width)[shows]
     changed[at_desired] = False
     final_scores[changed] = scores_of(house, sponsors[changed], shows[changed])
     final_scores[at_desired] = scores
     before = np.zeros(len(every), np.int64)
     position = np.minimum(np.searchsorted(every, stored_keys), max(len(every) - 1, 0))
-    known = alive & (every[position] == stored_keys) if len(every) else np.zeros(len(stored_keys), bool)
+    known: np.ndarray = np.ones(len(stored_keys), bool) if len(every) else np.zeros(len(stored_keys), bool)
+    if len(every):
+        known &= alive
+        known &= every[position] == stored_keys
     before[position[known]] = stored.digests[known]
     gone = ~known
     deleted = store.delete_matches(stored.raw, gone)

@@ -83,7 +83,8 @@ def weights_now() -> profiles.Weights:
     newest = Weights.objects.order_by("-version").first()
     if newest is None:
         return profiles.Weights()
-    return profiles.Weights(*(float(getattr(newest, signal)) for signal in SIGNALS), version=newest.version)
+    values = {signal: float(getattr(newest, signal)) for signal in SIGNALS}
+    return profiles.Weights(**values, version=newest.version)
 
 
 def best_matches(
@@ -123,7 +124,10 @@ def audience_fit(*, advertiser_id: UUID, limit: int = 5) -> FitSummary:
 def shut_out(*, advertiser_id: UUID | None = None, podcast_id: UUID | None = None) -> dict[str, int]:
     """Return {reason: how many} of the pairs of an advertiser or a show that are not eligible by a rule."""
     rows = PackedPair.objects.exclude(refusal="")
-    rows = rows.filter(sponsor_id=advertiser_id) if advertiser_id else rows.filter(podcast_id=podcast_id)
+    if advertiser_id is not None:
+        rows = rows.filter(sponsor_id=advertiser_id)
+    if podcast_id is not None:
+        rows = rows.filter(podcast_id=podcast_id)
     found: dict[str, int] = {}
     for refusal in rows.values_list("refusal", flat=True):
         words = refusal_words(refusal)
@@ -228,10 +232,11 @@ def what_would_raise(
     """Return what would raise the score most, each scored as if it were so; at most three, none under half a point."""
     tries: list[tuple[str, profiles.Podcast, profiles.Sponsor, profiles.Pair]] = []
     if show.countries and "geo_overlap" in now.signals and now.signals["geo_overlap"] < 0.9:
-        top = max(show.countries.shares, key=lambda code: show.countries.shares[code])
+        shares = show.countries.shares
+        top = max(shares, key=lambda code: shares[code])
         wider = {**(buyer.countries or {}), top: 1.0}
         text = _("Selling in %(country)s too: a third of its listeners or more live there.")
-        if show.countries.shares[top] >= 1 / 3 and (buyer.countries or {}).get(top, 0) < show.countries.shares[top]:
+        if shares[top] >= 1 / 3 and (buyer.countries or {}).get(top, 0) < shares[top]:
             tries.append((text % {"country": _country(top)}, show, replace(buyer, countries=wider), pair))
     if show.ages and "demographic_overlap" in now.signals and buyer.ages:
         tries.append(

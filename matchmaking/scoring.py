@@ -55,7 +55,7 @@ def signals_of(podcast: Podcast, sponsor: Sponsor, pair: Pair, full_evidence: fl
         "inventory_fit": inventory_fit(podcast, sponsor),
         "brand_safety": brand_safety(podcast, sponsor),
     }
-    return {name: found[name] for name in SIGNALS if found[name] is not None}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def blocked_by(podcast: Podcast, sponsor: Sponsor) -> str:

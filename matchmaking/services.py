@@ -127,8 +127,9 @@ def join_blocks(*, run: Run, at: datetime) -> Run:
     began = time.perf_counter()
     with transaction.atomic():
         run = _begin(run, at)
-        outcomes = list(RunBlock.objects.filter(run=run).order_by("first").values_list("outcome", flat=True))
-        if run.status != Run.Status.RUNNING or not outcomes or any(outcome is None for outcome in outcomes):
+        kept = list(RunBlock.objects.filter(run=run).order_by("first").values_list("outcome", flat=True))
+        outcomes = [bytes(outcome) for outcome in kept if outcome is not None]
+        if run.status != Run.Status.RUNNING or not outcomes or len(outcomes) < len(kept):
             return run
         # What came in since the first block was scored waits for the next run over what changed.
         written = lists.settle_blocks(_house(), outcomes, at=at)

@@ -137,8 +137,8 @@ def topic_of_category(category: str) -> str | None:
         return category
     for part in reversed(re.split(r"[>/:›»]", category)):
         plain = folded(part)
-        if found := genre_topics().get(plain):
-            return found
+        if topic := genre_topics().get(plain):
+            return topic
         if found := word_topics().get(plain):
             return found[0]
     return None
@@ -147,7 +147,8 @@ def topic_of_category(category: str) -> str | None:
 def topics_of_text(text: str) -> dict[str, int]:
     """Return {topic: how many of its different words and phrases a text contains}."""
     words = words_of(text)
-    known, hits = word_topics(), {}
+    known = word_topics()
+    hits: dict[str, set[str]] = {}
     for length in (1, 2, 3):
         for start in range(len(words) - length + 1):
             phrase = " ".join(words[start : start + length])
@@ -224,8 +225,8 @@ def _topics_of_tag(tag: str) -> tuple[str, ...]:
         return ()
     if found := tag_topics().get(plain.replace(" ", "_")):
         return found
-    if found := topic_of_category(tag):
-        return (found,)
+    if topic := topic_of_category(tag):
+        return (topic,)
     hits = topics_of_text(plain)
     return tuple(sorted(hits, key=lambda topic: (-hits[topic], topic)))
 
