@@ -20,7 +20,7 @@ from rest_framework.routers import SimpleRouter
 from bookings import services
 from bookings.flights import flight_end_of, flight_start_of
 from bookings.models import AdUnit, IOBooking
-from bookings.queries.calendar import Avail, Wish, avails_for
+from bookings.queries.calendar import Wish, avails_for
 from deals.models import Campaign
 from metrics.models import Episode, Podcast
 from tracker.api.views import TrackerViewSet, only_bound
@@ -117,6 +117,33 @@ class WishSerializer(serializers.Serializer):
         return attrs
 
 
+class ReasonSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class AvailSerializer(serializers.Serializer):
+    """What of a wish one ad unit can take."""
+
+    podcast_id = serializers.UUIDField(source="unit.podcast_id")
+    podcast = serializers.CharField(source="unit.podcast.title")
+    ad_unit_id = serializers.UUIDField(source="unit.pk")
+    ad_unit = serializers.CharField(source="unit.name")
+    position = serializers.CharField(source="unit.position")
+    answer = serializers.ChoiceField(["available", "partly", "not"])
+    reasons = ReasonSerializer(many=True)
+    free_slots = serializers.IntegerField(source="free")
+    slots = serializers.IntegerField()
+    forecast_impressions = serializers.IntegerField(source="forecast", allow_null=True)
+    rate_cpm_cents = serializers.IntegerField(source="unit.rate_cpm_cents", allow_null=True)
+    price_cents = serializers.IntegerField(allow_null=True)
+
+
+class AvailsSerializer(serializers.Serializer):
+    avails = AvailSerializer(many=True)
+    as_of = serializers.DateTimeField()
+
+
 class BookingViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     """Booked lines of this house. Answers carry the line's ETag."""
 
@@ -195,7 +222,7 @@ class BookingViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
             )
         return self._answer(changed)
 
-    @extend_schema(request=WishSerializer)
+    @extend_schema(request=WishSerializer, responses=AvailsSerializer)
     @action(detail=False, methods=["post"])
     def avails(self, request: Request) -> Response:
         """What of a wish each ad unit can take: available, partly or not, with the reasons. Nothing is held."""
@@ -207,7 +234,7 @@ class BookingViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
             shows = only_bound(shows, request.user, {"podcast": "podcast_id"})
         fields = _without_nulls(wanted.validated_data)
         found = avails_for(Wish(**fields), shows, at=self.now)
-        return Response({"avails": [_avail_json(avail) for avail in found], "as_of": self.now.isoformat()})
+        return Response(AvailsSerializer({"avails": found, "as_of": self.now}).data)
 
     @extend_schema(request=MoveSerializer, responses=BookingSerializer, parameters=[IF_MATCH])
     @action(detail=True, methods=["patch"])
@@ -280,23 +307,6 @@ class _stale_is_412:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Conflict) and error.code == "stale_revision":
             raise DomainError(error.code, error.message, **{**error.details, "status": 412}) from None
-
-
-def _avail_json(avail: Avail) -> dict[str, Any]:
-    return {
-        "podcast_id": str(avail.unit.podcast_id),
-        "podcast": avail.unit.podcast.title,
-        "ad_unit_id": str(avail.unit.pk),
-        "ad_unit": avail.unit.name,
-        "position": avail.unit.position,
-        "answer": avail.answer,
-        "reasons": [{"code": code, "message": message} for code, message in avail.reasons],
-        "free_slots": avail.free,
-        "slots": avail.slots,
-        "forecast_impressions": avail.forecast,
-        "rate_cpm_cents": avail.unit.rate_cpm_cents,
-        "price_cents": avail.price_cents,
-    }
 
 
 def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:

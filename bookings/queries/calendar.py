@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
@@ -89,6 +90,13 @@ class Wish:
     podcast_ids: Sequence[UUID] = ()
 
 
+class Reason(NamedTuple):
+    """Why a wish is not met whole: a stable code, and words for people."""
+
+    code: str
+    message: str
+
+
 @dataclass(frozen=True)
 class Avail:
     """What of a wish a unit can take: answer is available, partly or not; reasons say why it is not all of it.
@@ -98,7 +106,7 @@ class Avail:
 
     unit: AdUnit
     answer: str
-    reasons: tuple[tuple[str, str], ...]
+    reasons: tuple["Reason", ...]
     free: int
     slots: int
     forecast: int | None
@@ -151,7 +159,8 @@ def _avail(wish: Wish, unit: AdUnit, capacity: Capacity, rivals: list[IOBooking]
     blocked = [*_blockers(wish, unit, rivals, days, window.at), *_nothing_free(capacity)]
     reasons = _shortcomings(wish, capacity, forecast, price)
     answer = "not" if blocked else "partly" if reasons else "available"
-    return Avail(unit, answer, (*blocked, *reasons), capacity.free, capacity.slots, forecast, price)
+    told = tuple(Reason(*reason) for reason in (*blocked, *reasons))
+    return Avail(unit, answer, told, capacity.free, capacity.slots, forecast, price)
 
 
 def _nothing_free(capacity: Capacity) -> list[tuple[str, str]]:

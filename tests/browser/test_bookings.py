@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bookings.models import InsertionOrder, IOBooking
 from bookings.services import send_order
-from tests.browser.axe import AXE
+from tests.browser.axe import assert_accessible
 from tests.factories import (
     make_ad_unit,
     make_booking,
@@ -29,12 +29,6 @@ DAY = timedelta(days=1)
 def seller(live_site):
     FlagOverride.objects.create(flag="ENABLE_IO_BOOKINGS", is_on=True)
     return make_user(role="salesperson", name="Ines Kovac")
-
-
-def problems_of(page) -> list[str]:
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found["violations"]]
 
 
 def scrolls_sideways(page) -> bool:
@@ -58,7 +52,7 @@ def test_a_free_slot_of_the_calendar_leads_to_its_booking(page, live_site, selle
     live_site.login(page, seller)
 
     page.goto(live_site.url("/inventory"))
-    assert problems_of(page) == []
+    assert_accessible(page)
     assert page.locator('.slot[data-state="sold"]', has_text="Halden Cykel").count() == 1
     page.locator("a.slot").first.click()
 
@@ -95,7 +89,7 @@ def test_a_buyer_signs_by_the_link_in_the_letter_without_an_account(page, live_s
     path = "/sign/" + sent.signing_url.rsplit("/", 1)[1]
 
     page.goto(live_site.url(path))
-    assert problems_of(page) == []
+    assert_accessible(page)
     page.fill("#id_name", "Elin Sjöberg")
     page.fill("#id_title", "Brand lead")
     page.check('input[name="agreed"]')
@@ -124,4 +118,4 @@ def test_a_link_that_is_over_is_told_kindly(page, live_site):
 
     assert answer.status == 404
     assert page.locator("h1").inner_text() == "There is no offer at this address"
-    assert problems_of(page) == []
+    assert_accessible(page)
