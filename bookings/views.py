@@ -27,7 +27,8 @@ FLAG = "ENABLE_IO_BOOKINGS"
 # What may be seen through a private link is not kept, not indexed, and tells no other site where it came from.
 PRIVATE = {
     "Cache-Control": "private, no-store",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": with it a browser says its origin is null, and the form is refused.
+    "Referrer-Policy": "same-origin",
     "X-Robots-Tag": "noindex, nofollow",
 }
 

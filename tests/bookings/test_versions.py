@@ -183,7 +183,7 @@ def test_the_page_of_a_link_is_read_signed_and_private(tenant, client):
 
     assert "Winter launch" in page.content.decode()
     assert sent.version.digest in page.content.decode()
-    assert (page["Referrer-Policy"], page["X-Robots-Tag"]) == ("no-referrer", "noindex, nofollow")
+    assert (page["Referrer-Policy"], page["X-Robots-Tag"]) == ("same-origin", "noindex, nofollow")
     assert "Both sides are bound" in signed.content.decode()
     assert client.get(f"{address}/order.pdf").content.startswith(b"%PDF")
 
