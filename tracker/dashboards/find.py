@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from bookings.models import IOBooking
+from bookings.models import InsertionOrder, IOBooking
 from deals.models import Campaign, Sponsor
 from metrics.models import Podcast
 
@@ -46,9 +46,12 @@ def _hits(title: Any, icon: str, rows: QuerySet[Any], about: Any, model: str) ->
 
 
 def search(words: str) -> list[Hits]:
-    """Return the shows, sponsors, deals and bookings of this house whose names hold `words`; for staff only."""
+    """Return the shows, sponsors, deals, bookings and orders of this house that hold `words`; for staff only."""
     shows = Podcast.objects.filter(Q(title__icontains=words) | Q(host_name__icontains=words)).order_by("title")
-    sponsors = Sponsor.objects.filter(name__icontains=words).order_by("name")
+    sponsors = Sponsor.objects.filter(name__icontains=words, merged_into__isnull=True).order_by("name")
+    orders = InsertionOrder.objects.filter(
+        Q(number__icontains=words) | Q(buyer_reference__icontains=words) | Q(campaign__sponsor__name__icontains=words)
+    ).select_related("campaign__sponsor")
     deals = Campaign.objects.filter(Q(name__icontains=words) | Q(sponsor__name__icontains=words))
     deals = deals.select_related("sponsor").order_by("-stage_changed_at")
     bookings = IOBooking.objects.filter(
@@ -64,6 +67,13 @@ def search(words: str) -> list[Hits]:
             bookings.order_by("-flight_start"),
             lambda line: f"{line.campaign.sponsor} · {line.ad_unit.podcast} · {line.promo_code or line.order}",
             "bookings_iobooking",
+        ),
+        _hits(
+            _("Orders"),
+            "file",
+            orders.order_by("-created_at"),
+            lambda order: f"{order.campaign.sponsor} · {order.campaign}",
+            "bookings_insertionorder",
         ),
     ]
     return [group for group in found if group.hits]

@@ -1,0 +1,49 @@
+"""Finding anything of the house by a piece of its name."""
+
+import pytest
+from django_tenants.utils import tenant_context
+
+from bookings.services import number_order
+from tests.factories import NOON, make_ad_unit, make_booking, make_campaign, make_podcast, make_sponsor
+from tracker.lib.actors import SYSTEM
+
+
+@pytest.fixture
+def desk(tenant, client, login, salesperson):
+    return login(client, salesperson)
+
+
+def found(client, words):
+    return client.get("/find", {"q": words}).content.decode()
+
+
+def test_shows_sponsors_deals_bookings_and_orders_are_found(desk):
+    sponsor = make_sponsor(name="Harbor & Pine")
+    deal = make_campaign(name="Winter layers", sponsor=sponsor)
+    booking = make_booking(campaign=deal, ad_unit=make_ad_unit(make_podcast(title="Slow Signal")), promo_code="TRAIL20")
+    number = number_order(order=booking.order, by=SYSTEM, at=NOON).number
+
+    assert "Slow Signal" in found(desk, "slow sig")
+    by_sponsor = found(desk, "harbor")
+    for words in ("Sponsors", "Deals", "Bookings", "Orders", "Winter layers", number):
+        assert words in by_sponsor
+    assert "TRAIL20" in found(desk, "trail20")
+    assert f"/admin/bookings/insertionorder/{booking.order_id}/change/" in found(desk, number)
+
+
+def test_what_is_not_there_is_not_found(desk, other_tenant):
+    with tenant_context(other_tenant):
+        make_campaign(name="Foreign secret")
+    kept = make_sponsor(name="Acme")
+    make_sponsor(name="Acme twin", merged_into=kept)
+
+    assert "Foreign secret" not in found(desk, "foreign")
+    assert "Acme twin" not in found(desk, "acme")
+    assert "Winter" not in found(desk, "w")
+
+
+def test_those_who_do_not_sell_find_nothing_here(tenant, client, login, advertiser_user):
+    make_campaign(name="Winter layers")
+    login(client, advertiser_user)
+
+    assert "Winter layers" not in found(client, "winter")
