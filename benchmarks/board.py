@@ -27,11 +27,14 @@ def main() -> int:
     import django
 
     django.setup()
+    from django.conf import settings
     from django.db import transaction
     from django_tenants.utils import tenant_context
 
     from tracker.tenants.models import Tenant
 
+    # Addresses of static files as they are, whether or not they were collected.
+    settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
     tenant = Tenant.objects.get(schema_name=options.tenant)
     ratios = []
     with tenant_context(tenant), transaction.atomic():

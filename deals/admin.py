@@ -18,9 +18,9 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from deals import admin_views, board_views, numbers_views, services, sponsor_views
+from deals import admin_views, board_views, numbers_views, rules_views, services, sponsor_views
 from deals.forms import SPONSOR_COLUMNS, DealForm, SponsorForm
-from deals.models import Agency, Campaign, Contact, Goal, GuardRule, Sponsor, StageRule
+from deals.models import Agency, Campaign, Contact, Goal, Sponsor
 from deals.queries import stage_settings
 from deals.rules import StageSetting
 from tracker.flags.services import is_on
@@ -130,6 +130,7 @@ class CampaignAdmin(CsvExport, BaseAdmin):
             "board/more/": ("board_more", board_views.board_more),
             "board/keep/": ("board_keep", board_views.board_keep),
             "numbers/": ("numbers", numbers_views.numbers),
+            "rules/": ("rules", rules_views.rules),
         }
         inside = self.admin_site.admin_view
         own = [
@@ -285,18 +286,6 @@ class ContactAdmin(BaseAdmin):
     search_fields = ("name", "email", "sponsor__name", "agency__name")
     autocomplete_fields = ("sponsor", "agency")
     ordering = ("name",)
-
-
-@admin.register(StageRule)
-class StageRuleAdmin(BaseAdmin):
-    list_display = ("stage", "probability_percent", "expected_days", "alert_days", "stalled_days")
-    ordering = ("stage",)
-
-
-@admin.register(GuardRule)
-class GuardRuleAdmin(BaseAdmin):
-    list_display = ("code", "level")
-    ordering = ("code",)
 
 
 @admin.register(Goal)

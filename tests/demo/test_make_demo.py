@@ -11,10 +11,11 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from bookings.delivery.queries import pacing_of
-from bookings.models import IOBooking, Makegood, SlotClaim
+from bookings.models import InsertionOrder, IOBooking, Makegood, SlotClaim
 from deals.models import Campaign, DealAlert
 from etl.models import Import
 from etl.services import run_waiting_imports, start_import
+from matchmaking.models import Match
 from metrics.models import DailyRollup, Episode, Podcast
 from tracker.accounts.models import User
 from tracker.accounts.services import find_api_key
@@ -99,6 +100,8 @@ def _check_delivery() -> None:
     assert {"behind", "on_track", "over"} <= {pace.band for pace in running}
     assert Makegood.objects.exists()
     assert not SlotClaim.objects.filter(ad_unit__name=FREE_UNIT).exists()
+    assert InsertionOrder.objects.filter(number__startswith="NA-").exists()
+    assert Match.objects.filter(score__gt=0).exists()
 
 
 def _check_imports() -> None:

@@ -116,6 +116,13 @@ MENU: list[tuple[Any, list[Item]]] = [
     (
         _("House"),
         [
+            Item(
+                _("Rules of the pipeline"),
+                "rule",
+                "admin:deals_campaign_rules",
+                "deals.change_stagerule",
+                "ENABLE_DEAL_PIPELINE",
+            ),
             Item(_("People"), "group", "admin:accounts_user_changelist", "accounts.view_user"),
             Item(_("Invitations"), "mail", "admin:accounts_invitation_changelist", "accounts.view_invitation"),
             Item(_("Weekly mail"), "schedule_send", "admin:dashboards_mailplan_changelist", "dashboards.view_mailplan"),

@@ -7,6 +7,7 @@ from django.db import transaction
 from django_tenants.utils import tenant_context
 
 from deals.alerts import check_pipeline_alerts
+from matchmaking.models import Match
 from matchmaking.services import recalculate_matches
 from metrics.models import Podcast
 from tracker.accounts.models import User
@@ -32,7 +33,7 @@ def make_demo(*, at: datetime) -> tuple[Tenant, bool]:
         # Imports commit by themselves, so they come after the house stands.
         ops = User.objects.get(email=house.OPS_EMAIL)
         uploads.upload_last_days(last_day=at.date() - timedelta(days=1), by=ops, at=at)
-        if is_new:
+        if not Match.objects.exists():
             recalculate_matches(by=ops, at=at)
     return tenant, is_new
 

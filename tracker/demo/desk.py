@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bookings.models import AdUnit, IOBooking
 from bookings.pricing import price_by_cpm
-from bookings.services import move_booking, schedule_booking
+from bookings.services import move_booking, number_order, schedule_booking
 from deals.models import Agency, Campaign, Goal, Sponsor
 from deals.queries import quarter_start
 from deals.services import add_agency, add_contact, add_sponsor, move_deal, note_on_deal, open_deal
@@ -141,6 +141,10 @@ def make_bookings(
         if plan.ends in ("completed", "makegood"):
             booking = move_booking(booking=booking, to=plan.ends, by=SYSTEM, at=end + CLOSED_AFTER)
         lines[plan.name] = booking
+    for deal in {booking.campaign_id: booking.campaign for booking in lines.values()}.values():
+        order = deal.orders.get()
+        if order.lines.exclude(status__in=[IOBooking.Status.DRAFT, IOBooking.Status.HELD]).exists():
+            number_order(order=order, by=deal.owner, at=deal.closed_at + timedelta(hours=3))
     return lines
 
 
