@@ -71,6 +71,7 @@ def house(tenant):
         rationale="Its listeners live where you ship.",
         signals={"topic_overlap": 0.9, "brand_safety": 1},
         updated_at=now,
+        in_advertiser_top=True,
     )
     check_pipeline_alerts(at=now)
     return {

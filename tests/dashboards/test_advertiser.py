@@ -53,6 +53,7 @@ def sold(sponsor, *, unit=None, impressions=10_000, cpm=2_500, status="scheduled
 
 def match(sponsor, podcast, score, **fields):
     defaults = {"confidence": Decimal(1), "signals": {"topic_overlap": 0.95}, "updated_at": NOON, "rationale": "Walks."}
+    defaults["in_advertiser_top"] = True
     return Match.objects.create(advertiser=sponsor, podcast=podcast, score=Decimal(score), **{**defaults, **fields})
 
 

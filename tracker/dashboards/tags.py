@@ -30,10 +30,10 @@ def card_tools(context: template.Context) -> dict[str, Any]:
 
 @register.simple_tag(takes_context=True)
 def booking_url(context: template.Context, booking: Any) -> str:
-    """Where a booking opens for this person: its page, or the admin for staff; "" where neither is open to them."""
-    if page := _reverse("bookings:booking-detail", booking.pk):
-        return page
-    return _reverse("admin:bookings_iobooking_change", booking.pk) if _is_staff(context) else ""
+    """Where a booking opens for this person: its page; "" while bookings are switched off."""
+    if "ENABLE_IO_BOOKINGS" not in context["features"]:
+        return ""
+    return _reverse("bookings:booking-detail", booking.pk)
 
 
 @register.simple_tag(takes_context=True)

@@ -11,39 +11,13 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings.models import AdUnit
 from matchmaking.models import Match
+from matchmaking.queries import SIGNAL_NAMES, SignalLine, best_matches, shut_out, signal_lines
 from tracker.dashboards.cards import Card
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
 
 SHOWN = 5
 KEPT = 20
-# In the order of their weights. Source: CONTRACT, match signals.
-SIGNALS = {
-    "topic_overlap": _("Topic"),
-    "demographic_overlap": _("Demographics"),
-    "historical_lift": _("History"),
-    "geo_overlap": _("Geography"),
-    "inventory_fit": _("Inventory"),
-    "brand_safety": _("Brand safety"),
-}
-DEFAULT_WEIGHTS = {
-    "topic_overlap": 0.25,
-    "demographic_overlap": 0.20,
-    "historical_lift": 0.20,
-    "geo_overlap": 0.15,
-    "inventory_fit": 0.15,
-    "brand_safety": 0.05,
-}
-
-
-@dataclass(frozen=True)
-class Signal:
-    """One of the six: value 0 to 1, None when there is no data; weight_pct as a whole percent."""
-
-    name: str
-    label: Any
-    value: float | None
-    weight_pct: int
 
 
 @dataclass(frozen=True)
@@ -58,10 +32,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Fit:
-    """The best shows of one advertiser, the best first; empty while nothing has been calculated."""
+    """The best shows of one advertiser, the best first; empty while nothing has been calculated.
+
+    signals: the six of the best show, with their weights; not_eligible: {reason: how many shows}.
+    """
 
     lines: list[Line]
-    weights: dict[str, float]
+    signals: list[SignalLine]
+    not_eligible: dict[str, int]
     has_sponsor: bool
 
     @property
@@ -77,27 +55,22 @@ class Fit:
         return max((line.match.updated_at for line in self.lines), default=None)
 
     @property
-    def signals(self) -> list[Signal]:
-        """The signals of the best show, with their weights."""
-        if self.best is None:
-            return []
-        values = self.best.match.signals
-        return [
-            Signal(name, label, values.get(name), round(self.weights[name] * 100)) for name, label in SIGNALS.items()
-        ]
+    def shut_out(self) -> int:
+        return sum(self.not_eligible.values())
 
 
 def load(scope: Scope) -> Fit:
-    """Three statements: the matches with their shows, the rate cards, the weights."""
+    """Four statements: the matches with their shows, the rate cards, the weights, who is shut out."""
     if scope.sponsor is None:
-        return Fit([], DEFAULT_WEIGHTS, has_sponsor=False)
-    matches = list(
-        Match.objects.filter(advertiser=scope.sponsor, podcast__is_archived=False)
-        .select_related("podcast")
-        .order_by("-score", "podcast__title")[:KEPT]
-    )
+        return Fit([], [], {}, has_sponsor=False)
+    matches = list(best_matches(advertiser_id=scope.sponsor.pk, limit=KEPT))
     rates = _rates([match.podcast_id for match in matches])
-    return Fit([Line(match, rates.get(match.podcast_id)) for match in matches], weights(), has_sponsor=True)
+    return Fit(
+        lines=[Line(match, rates.get(match.podcast_id)) for match in matches],
+        signals=signal_lines(matches[0].signals) if matches else [],
+        not_eligible=shut_out(advertiser_id=scope.sponsor.pk),
+        has_sponsor=True,
+    )
 
 
 def _rates(podcasts: list[UUID]) -> dict[UUID, int]:
@@ -105,11 +78,6 @@ def _rates(podcasts: list[UUID]) -> dict[UUID, int]:
     rows = AdUnit.objects.filter(podcast__in=podcasts, is_active=True, rate_cpm_cents__isnull=False)
     found = rows.order_by().values_list("podcast_id").annotate(rate=Avg("rate_cpm_cents"))
     return {podcast_id: round(rate) for podcast_id, rate in found}
-
-
-def weights() -> dict[str, float]:
-    """Return the weight of each signal in this house."""
-    return DEFAULT_WEIGHTS
 
 
 def as_json(data: Fit) -> list[dict[str, Any]]:
@@ -134,7 +102,7 @@ COLUMNS = [
     Column("podcast", _("Show")),
     Column("score", _("Score"), "number"),
     Column("confidence", _("Has data"), "share"),
-    *(Column(name, label, "number") for name, label in SIGNALS.items()),
+    *(Column(name, label, "number") for name, label in SIGNAL_NAMES.items()),
     Column("rate_cpm_cents", _("CPM"), "cents"),
     Column("rationale", _("Why")),
 ]
@@ -147,7 +115,7 @@ def as_table(data: Fit) -> Table:
             line.match.podcast.title,
             line.match.score,
             line.match.confidence,
-            *(line.match.signals.get(name) for name in SIGNALS),
+            *(line.match.signals.get(name) for name in SIGNAL_NAMES),
             line.rate_cents,
             line.match.rationale,
         ]

@@ -18,7 +18,7 @@ from bookings.models import (
     VanityLink,
 )
 from deals.models import Sponsor
-from matchmaking.models import Match
+from matchmaking.models import Match, PackedPair, Weights
 from metrics.models import Podcast
 from tracker.dashboards.advertiser import CARDS
 from tracker.dashboards.advertiser.attribution import Attribution
@@ -112,7 +112,7 @@ ADVERTISER = Dashboard(
         *HOUSE,
         *SHOWS,
         *SOLD,
-        *(Match, SlotClaim, DeliveryPause, DeliveryPolicy, OrderProfile),
+        *(Match, Weights, PackedPair, SlotClaim, DeliveryPause, DeliveryPolicy, OrderProfile),
         *(PromoCode, VanityLink, LinkClicks, Redemption),
     ],
 )
