@@ -101,6 +101,7 @@ def test_sources_are_judged_by_their_last_success_and_their_own_rhythm(api):
     imported(1, source="google_sheets", status="failed", error="The sheet is not shared with us.")
     imported(5, rows=4_200)
     imported(20, kind="bookings", rows=64)
+    imported(2, kind="", status="failed", error="No file of ours.")
 
     health = api.get(JSON).json()["etl_health"]
 
@@ -124,6 +125,8 @@ def test_a_rhythm_is_learned_from_three_gaps_at_least():
 
     assert learned_gap(daily) == timedelta(days=1)
     assert learned_gap(daily[:3]) is None
+    # Three files of one morning are one delivery.
+    assert learned_gap([NOON + timedelta(minutes=n) for n in range(9)]) is None
 
 
 @pytest.mark.parametrize(

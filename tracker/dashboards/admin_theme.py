@@ -214,5 +214,6 @@ UNFOLD: dict[str, Any] = {
     },
     "STYLES": [lambda request: static("css/tokens.css"), lambda request: static("css/admin.css")],
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": navigation},
+    "DASHBOARD_CALLBACK": "tracker.dashboards.desk.desk_context",
     "COMMAND": {"search_models": True},
 }

@@ -66,7 +66,7 @@ def source_name(source: str) -> Any:
 @register.filter
 def kind_name(kind: str) -> Any:
     """metrics -> Metrics files."""
-    names = {"metrics": _("Metrics files"), "bookings": _("Bookings files"), "io_bookings": _("Bookings files")}
+    names = {"metrics": _("Metrics files"), "metrics_daily": _("Metrics files"), "io_bookings": _("Bookings files")}
     return names.get(kind, kind or _("Files"))
 
 

@@ -284,10 +284,12 @@ def pace(
     low: Any = None,
     high: Any = None,
     right: str = "",
+    short: bool = False,
 ) -> dict[str, Any]:
     """Delivered against expected of a goal, as a bar with its figures below. All in impressions; None is unknown.
 
-    The whisker (projected with low and high) is for the booking page; `right` replaces the pair on the right.
+    The whisker (projected with low and high) is for the booking page; `right` replaces the pair on the right;
+    `short` leaves its words out where there is little room.
     """
     known = expected is not None and goal
     return {
@@ -300,6 +302,7 @@ def pace(
         "delivered_pct": 100 * (delivered or 0) / goal if known else None,
         "expected_pct": 100 * float(expected) / goal if known else None,
         "right": right,
+        "short": short,
     }
 
 

@@ -110,11 +110,12 @@ def load(scope: Scope) -> Calendar:
     drops = _drops(scope.podcast_ids, bounds)
     claims = _claims(scope.podcast_ids, bounds)
     rows = [_row(own, weeks, bounds, drops, claims, scope.sponsor) for own in by_row.values()]
-    return Calendar(weeks, sorted(rows, key=lambda row: (row.podcast.title, _order(row.position))))
+    return Calendar(weeks, sorted(rows, key=_own_first))
 
 
-def _order(position: str) -> int:
-    return ("pre", "mid", "post").index(position)
+def _own_first(row: Row) -> tuple[bool, str, int]:
+    """Where the sponsor runs comes first, then by show and place in the episode."""
+    return not any(cell.mine for cell in row.cells), row.podcast.title, ("pre", "mid", "post").index(row.position)
 
 
 def _drops(podcasts: Sequence[UUID], bounds: Bounds) -> dict[UUID, list[Drop]]:

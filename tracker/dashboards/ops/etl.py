@@ -20,6 +20,7 @@ WORST_FIRST = ("unhealthy", "degraded", "healthy")
 # A rhythm is learned from the imports of so many days; with fewer than the least nothing is expected.
 LEARNED_FROM, LEAST_GAPS = timedelta(days=60), 3
 WEEK = timedelta(days=7)
+ONE_DELIVERY = timedelta(hours=1)
 # How much later than usual is still in time.
 PATIENCE = 1.25
 
@@ -72,6 +73,9 @@ def load(scope: Scope) -> Health:
     good: dict[tuple[str, str], list[datetime]] = defaultdict(list)
     errors: dict[tuple[str, str], str] = {}
     for source, kind, status, completed_at, error in ended:
+        if not kind:
+            # A file of no known kind is nobody's delivery; it stands among the imports with its error.
+            continue
         if status == Import.Status.COMPLETED:
             good[source, kind].append(completed_at)
             errors.pop((source, kind), None)
@@ -110,8 +114,15 @@ def _way(key: tuple[str, str], good: Sequence[datetime], rows: int, error: str, 
 
 
 def learned_gap(times: Sequence[datetime]) -> timedelta | None:
-    """Return the usual time between two imports: the middle of the gaps, or None while there are fewer than three."""
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    """Return the usual time between two imports: the middle of the gaps, or None while there are fewer than three.
+
+    Imports within the same hour are one delivery: several files, or one that was mended and sent again.
+    """
+    apart: list[datetime] = []
+    for moment in times:
+        if not apart or moment - apart[-1] >= ONE_DELIVERY:
+            apart.append(moment)
+    gaps = [later - earlier for earlier, later in zip(apart, apart[1:], strict=False)]
     return median(gaps) if len(gaps) >= LEAST_GAPS else None
 
 
