@@ -47,9 +47,10 @@ def short_number(value: Number | None) -> str:
     """Return 82300 as "82.3k" and 1290000 as "1.29M": for ranges and axes only, never for a figure in a table."""
     if value is None:
         return unknown()
-    if abs(value) >= 999_950:
+    size = abs(Decimal(str(value)))
+    if size >= 999_950:
         return _trimmed(Decimal(str(value)) / 1_000_000, 2) + "M"
-    if abs(value) >= 1_000:
+    if size >= 1_000:
         return _trimmed(Decimal(str(value)) / 1_000, 1) + "k"
     return number(value)
 
