@@ -31,10 +31,10 @@ def robust_centre(values: Sequence[float]) -> float:
     scale = 1.4826 * median(abs(value - centre) for value in values)
     if scale <= 1e-12 or len(values) < 4:
         return centre
-    for _round in range(25):
+    for _round in range(12):
         pulls = [max(0.0, 1 - ((value - centre) / (_BIWEIGHT * scale)) ** 2) ** 2 for value in values]
         moved = sum(pull * value for pull, value in zip(pulls, values, strict=True)) / sum(pulls)
-        if abs(moved - centre) < 1e-10:
+        if abs(moved - centre) < 1e-7 * scale:
             break
         centre = moved
     return centre
@@ -115,6 +115,7 @@ class TenantHistory:
     def __init__(self, shows: dict[object, Sequence[Counts]]) -> None:
         self._shows = {key: list(episodes)[-HISTORY:] for key, episodes in shows.items()}
         self._growths: dict[tuple[object, int, int], Growth | None] = {}
+        self._levels: dict[tuple[object, int], Interval | None] = {}
         self._tenants: dict[tuple[int, int], _TenantGrowth] = {}
 
     def growth(self, show: object, age: int, window: int) -> Growth | None:
@@ -128,6 +129,12 @@ class TenantHistory:
 
     def level(self, show: object, window: int) -> Interval | None:
         """Return what the show's next episode will have at the end of its window."""
+        key = (show, window)
+        if key not in self._levels:
+            self._levels[key] = self._learn_level(show, window)
+        return self._levels[key]
+
+    def _learn_level(self, show: object, window: int) -> Interval | None:
         closed = [counts[window - 1] for counts in self._shows.get(show, ()) if len(counts) >= window]
         logs = [log(count) for count in closed if count > 0]
         if not logs:

@@ -30,5 +30,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("bookings/<uuid:io_id>/redemptions", delivery.redemptions_import, name="redemptions-import"),
     path("billing.csv", delivery.billing_export, name="billing-export"),
     path("makegood/<str:token>", delivery.offer, name="offer"),
-    path("go/<path:path>", delivery.vanity, name="vanity"),
 ]

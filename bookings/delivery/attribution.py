@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 
@@ -22,13 +22,6 @@ from tracker.lib.money import round_half_up
 # Sales come in for a while after a flight ends; a read is heard late and remembered.
 TAIL_DAYS = 30
 COLUMNS = ("promo_code", "day", "orders", "revenue_cents")
-# Who says so of itself is no listener. Others are counted: nobody can tell them apart without keeping addresses.
-_BOTS = ("bot", "crawl", "spider", "slurp", "preview", "fetch", "monitor", "curl", "wget", "python", "http", "scan")
-
-_COUNT = """
-INSERT INTO vanity_link_clicks (link_id, day, clicks) VALUES (%s, %s, 1)
-ON CONFLICT (link_id, day) DO UPDATE SET clicks = vanity_link_clicks.clicks + 1
-"""
 
 
 @dataclass(frozen=True)
@@ -86,25 +79,6 @@ def attribution_of(pace: BookingPace, *, at: datetime) -> Attribution:
         surveyed_cents=None if revenue is None or multiplier is None else round_half_up(Decimal(revenue) * multiplier),
         is_shared=twins.exists(),
     )
-
-
-def count_click(link: VanityLink, *, agent: str, at: datetime) -> bool:
-    """Count that somebody followed a link, unless it calls itself a machine. Keeps a number a day and nothing else."""
-    words = agent.casefold()
-    if not words or any(bot in words for bot in _BOTS):
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [link.pk, at.astimezone(UTC).date()])
-    return True
-
-
-def landing_of(link: VanityLink) -> str | None:
-    """Return where a link leads: the https landing page of the newest line of its sponsor and show, or None."""
-    lines = IOBooking.objects.filter(
-        campaign__sponsor=link.sponsor_id, ad_unit__podcast=link.podcast_id, landing_url__istartswith="https://"
-    ).exclude(status__in=["draft", "held", "expired"])
-    newest = lines.order_by("-flight_start", "-io_id").values_list("landing_url", flat=True).first()
-    return newest or None
 
 
 @dataclass(frozen=True)

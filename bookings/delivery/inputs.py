@@ -248,27 +248,43 @@ def _episodes(inputs: Inputs) -> dict[UUID, list[Episode]]:
 def _episode_days(inputs: Inputs) -> dict[tuple[UUID, str], EpisodeDays]:
     """Downloads by age of every episode that a baked-in line counts or learns from, as far as its windows reach."""
     wanted: dict[tuple[UUID, str], tuple[date, int]] = {}
+
+    def want(episode: Episode, source: str, first: date, days: int) -> None:
+        first_before, days_before = wanted.get((episode.pk, source), (first, 0))
+        wanted[episode.pk, source] = (min(first, first_before), max(days, days_before))
+
+    windows: dict[tuple[UUID, str], int] = {}
     for flight in inputs.flights:
         measured = inputs.source_of.get(flight.booking.pk)
         if not flight.is_baked_in or measured is None:
             continue
-        for episode in inputs.episodes.get(flight.podcast_id, ()):
-            first = drop_day(episode) or flight.first
-            reach = flight.window + (0 if episode.is_published else LATE_DAYS)
-            if episode.pk == flight.booking.episode_id:
-                reach += max(0, (flight.first - first).days)
-            key = (episode.pk, measured[0])
-            first_before, days = wanted.get(key, (first, 0))
-            wanted[key] = (min(first, first_before), max(reach, days))
+        show = (flight.podcast_id, measured[0])
+        windows[show] = max(flight.window, windows.get(show, 0))
+        named = flight.booking.episode
+        if named is not None:
+            first = drop_day(named) or flight.first
+            late = 0 if named.is_published else LATE_DAYS
+            want(named, measured[0], first, flight.window + late + max(0, (flight.first - first).days))
+    for (podcast_id, source), window in windows.items():
+        for episode in inputs.episodes.get(podcast_id, ()):
+            first_day = drop_day(episode)
+            if first_day is not None:
+                want(episode, source, first_day, window + (0 if episode.is_published else LATE_DAYS))
     return _read_episode_days(inputs, wanted)
 
 
 def _add_house_history(inputs: Inputs) -> None:
     """Read what other shows' episodes did, where a show has too few of its own to learn its curve from."""
     needy: dict[str, int] = {}
+    closed_by_show: dict[tuple[UUID, int], int] = {}
     for flight in inputs.flights:
         measured = inputs.source_of.get(flight.booking.pk)
-        if flight.is_baked_in and measured is not None and _closed_episodes(inputs, flight) < FEW_EPISODES:
+        if not flight.is_baked_in or measured is None:
+            continue
+        show = (flight.podcast_id, flight.window)
+        if show not in closed_by_show:
+            closed_by_show[show] = _closed_episodes(inputs, *show)
+        if closed_by_show[show] < FEW_EPISODES:
             needy[measured[0]] = max(needy.get(measured[0], 0), flight.window)
     if not needy:
         return
@@ -289,10 +305,10 @@ def _add_house_history(inputs: Inputs) -> None:
     inputs.episode_days.update(_read_episode_days(inputs, wanted))
 
 
-def _closed_episodes(inputs: Inputs, flight: Flight) -> int:
-    """How many episodes of a line's show have come to the end of their window."""
-    last = inputs.today - timedelta(days=flight.window)
-    days = (drop_day(episode) for episode in inputs.episodes.get(flight.podcast_id, ()))
+def _closed_episodes(inputs: Inputs, show: UUID, window: int) -> int:
+    """How many episodes of a show have come to the end of their window."""
+    last = inputs.today - timedelta(days=window)
+    days = (drop_day(episode) for episode in inputs.episodes.get(show, ()))
     return sum(1 for day in days if day is not None and day <= last)
 
 

@@ -1,4 +1,4 @@
-"""The page of a booking and what is done on it; proof from a phone; a sponsor's answer; links that listeners follow."""
+"""The page of a booking and what is done on it; proof from a phone; a sponsor's answer."""
 
 import io
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from bookings.delivery import forms
 from bookings.delivery.airchecks import judge_proof, spots_to_prove, submit_proof
-from bookings.delivery.attribution import count_click, import_redemptions, landing_of
+from bookings.delivery.attribution import import_redemptions
 from bookings.delivery.billing import agree_count, billing_csv, release_bill
 from bookings.delivery.page import booking_view
-from bookings.links import PATH, site_address
+from bookings.links import site_address
 from bookings.makegoods.offers import accept_offer, decline_offer, offer_makegood, offer_of_link
 from bookings.makegoods.ranking import ranked_slots
 from bookings.makegoods.services import credit_makegood, open_makegood, waive_makegood
-from bookings.models import Aircheck, BillingLine, IOBooking, Makegood, VanityLink
+from bookings.models import Aircheck, BillingLine, IOBooking, Makegood
 from metrics.models import Episode
 from tracker.api.views import only_bound
 from tracker.flags.pages import flag_required
@@ -268,21 +268,6 @@ def _answer(request: HttpRequest, offered, answer: dict) -> None:
     if answer["option"] is None:
         raise DomainError("option_required", _("Choose one of the slots."), field="option")
     accept_offer(offer=offered, option_id=answer["option"], name=answer["name"], note=answer["note"], at=at)
-
-
-# --- what listeners follow --------------------------------------------------------------------------------------------
-@never_cache
-@require_safe
-def vanity(request: HttpRequest, path: str) -> HttpResponse:
-    """Lead on to where the booking says, and count it. Links that were issued work also with bookings switched off."""
-    wanted = path.strip("/").casefold()
-    link = VanityLink.objects.filter(path=wanted).first() if PATH.fullmatch(wanted) else None
-    target = landing_of(link) if link else None
-    if link is None or target is None:
-        raise Http404
-    if request.method == "GET":
-        count_click(link, agent=request.headers.get("User-Agent", ""), at=timezone.now())
-    return redirect(target)
 
 
 # --- accounting -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django_tenants.utils import tenant_context
 from bookings.makegoods.offers import offer_makegood
 from bookings.makegoods.ranking import RankedSlot
 from bookings.makegoods.services import open_makegood
-from bookings.models import AgreedCount, Aircheck, BillingLine, IOBooking, LinkClicks, Makegood, Redemption, VanityLink
+from bookings.models import AgreedCount, Aircheck, BillingLine, IOBooking, Makegood, Redemption
 from tests.bookings.deliveries import make_episode, make_line, make_show, make_sponsor, measure, teach_curve
 from tests.factories import make_user
 from tracker.flags.models import FlagOverride
@@ -336,29 +336,3 @@ def test_redemptions_are_read_once_and_bad_rows_named(client, login, sales_manag
     # 5 redemptions, 90.00 in sales; spent: 8,000 x 25.00 / 1000 = 200.00, 40.00 a sale.
     for said in ("€90.00", "€40.00", "0.45"):
         assert said in page
-
-
-def test_a_vanity_link_leads_where_its_booking_says_and_counts_people(client, tenant, today):
-    line = running_line(today, landing_url="https://fennelbox.example/salt?from=show")
-    link = VanityLink.objects.create(sponsor=line.campaign.sponsor, podcast=line.ad_unit.podcast, path="salt")
-    VanityLink.objects.create(sponsor=make_sponsor(), podcast=make_show(), path="nowhere")
-    FlagOverride.objects.update(is_on=False)
-
-    for agent in ("Mozilla/5.0", "Mozilla/5.0", "Googlebot/2.1", ""):
-        answer = client.get("/go/SALT/", headers={"User-Agent": agent})
-        assert (answer.status_code, answer["Location"]) == (302, "https://fennelbox.example/salt?from=show")
-    client.head("/go/salt", headers={"User-Agent": "Mozilla/5.0"})
-
-    assert LinkClicks.objects.get().clicks == 2
-    assert LinkClicks.objects.get().link == link
-    for path in ("/go/nowhere", "/go/absent", "/go/a/b", "/go/%2e%2e", "/go/https://evil.example"):
-        assert client.get(path).status_code == 404
-
-
-def test_a_link_to_anything_but_https_is_not_followed(client, tenant, today):
-    line = running_line(today)
-    VanityLink.objects.create(sponsor=line.campaign.sponsor, podcast=line.ad_unit.podcast, path="salt")
-
-    for stored in ("http://fennelbox.example", "javascript:alert(1)", "//evil.example", ""):
-        IOBooking.objects.filter(pk=line.pk).update(landing_url=stored)
-        assert client.get("/go/salt").status_code == 404
