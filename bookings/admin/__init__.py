@@ -1,7 +1,8 @@
 """The sales desk of bookings: ad units, bookings, orders. Every act is one call of a service."""
 
 from bookings.admin.bookings import BookingAdmin
+from bookings.admin.delivery import DeliveryPolicyAdmin, MakegoodAdmin
 from bookings.admin.orders import OrderAdmin, OrderProfileAdmin
 from bookings.admin.units import AdUnitAdmin
 
-__all__ = ["AdUnitAdmin", "BookingAdmin", "OrderAdmin", "OrderProfileAdmin"]
+__all__ = ["AdUnitAdmin", "BookingAdmin", "DeliveryPolicyAdmin", "MakegoodAdmin", "OrderAdmin", "OrderProfileAdmin"]

@@ -336,3 +336,30 @@ def test_redemptions_are_read_once_and_bad_rows_named(client, login, sales_manag
     # 5 redemptions, 90.00 in sales; spent: 8,000 x 25.00 / 1000 = 200.00, 40.00 a sale.
     for said in ("€90.00", "€40.00", "0.45"):
         assert said in page
+
+
+# --- lists and rules of the sales desk --------------------------------------------------------------------------------
+def test_sales_and_ops_list_the_cases_of_the_house(client, login, tenant, today):
+    line = running_line(today, sponsor=make_sponsor(name="Fennelbox"))
+    open_makegood(booking=line, reason="late", owed_impressions=1_200, by=SYSTEM, at=timezone.now())
+
+    for role in ("sales_manager", "ops"):
+        login(client, make_user(role=role))
+        page = read(client.get("/admin/bookings/makegood/"))
+        for said in ("Fennelbox", "1,200", "€30.00", f"/bookings/{line.pk}#mk"):
+            assert said in page
+
+
+def test_a_house_draws_its_own_bands(client, login, administrator, today):
+    line = running_line(today, booked=12_500)
+    login(client, administrator)
+    # 8,000 of 8,333 expected: 96.0 %.
+    assert "Watch" in read(client.get(url(line)))
+
+    answer = client.post(
+        "/admin/bookings/deliverypolicy/add/",
+        {"watch_from_pct": 90, "on_track_from_pct": 95, "over_above_pct": 110, "proof_days": 7},
+    )
+
+    assert answer.status_code == 302
+    assert "On track" in read(client.get(url(line)))

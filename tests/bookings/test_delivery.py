@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings.delivery.queries import makegoods_pending, next_reads, pacing_of, sponsor_revenue_30_days
 from bookings.models import DeliveryPause, IOBooking
+from metrics.services import DayOfEpisode, record_metrics
 from tests.bookings.deliveries import (
     HALVING,
     NOV,
@@ -334,3 +335,19 @@ def test_a_sponsor_without_cases_has_no_makegoods_pending(tenant):
 def test_the_curve_of_the_simulated_past_is_as_written():
     assert sum(HALVING) == 3_200
     assert len(HALVING) == 30
+
+
+def test_what_was_known_on_a_day_is_told_from_the_kept_restatements(tenant):
+    show = make_show()
+    line = make_line(show=show, booked=3_000)
+    episode = episode_of(show, nov(-30))
+    record_metrics(rows=[DayOfEpisode(NOV, episode.pk, "podtrail", downloads=500)], at=nov(3))
+    record_metrics(rows=[DayOfEpisode(NOV, episode.pk, "podtrail", downloads=400)], at=nov(10))
+    record_metrics(rows=[DayOfEpisode(date(2026, 11, 2), episode.pk, "podtrail", downloads=70)], at=nov(12))
+
+    def known(day: int):
+        (pace,) = pacing_of([line], at=NOW, known_at=nov(day))
+        return pace.delivered
+
+    assert [known(day) for day in (2, 3, 9, 10, 11, 12)] == [None, 500, 500, 400, 400, 470]
+    assert pace_of(line).delivered == 470
