@@ -64,10 +64,10 @@ def spots_to_prove(lines: Iterable[IOBooking], *, at: datetime) -> list[SpotToPr
         by_show.setdefault(episode.podcast_id, []).append(episode)
     spots = []
     for line in lines:
-        for episode, aired in _reads_out(line, by_show.get(line.ad_unit.podcast_id, []), at):
-            proof = proofs.get((line.pk, episode.pk if episode else None))
+        for read_in, aired in _reads_out(line, by_show.get(line.ad_unit.podcast_id, []), at):
+            proof = proofs.get((line.pk, read_in.pk if read_in else None))
             aired_on = local_day(aired, zone_of(line))
-            spots.append(SpotToProve(line, episode, aired_on, proof.due_on if proof else aired_on + days, proof))
+            spots.append(SpotToProve(line, read_in, aired_on, proof.due_on if proof else aired_on + days, proof))
     return sorted(spots, key=lambda spot: (spot.aired_on, str(spot.booking.pk)), reverse=True)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -331,7 +332,8 @@ def _restatements(line: IOBooking) -> list[TimelineEntry]:
     if not episodes:
         return []
     first = line.flight_start.date() - timedelta(days=1)
-    parameters = [episodes, line.order.measurement_of_record, first, line.flight_end.date() + timedelta(days=60)]
+    last = line.flight_end.date() + timedelta(days=60)
+    parameters: list[Any] = [episodes, line.order.measurement_of_record, first, last]
     with connection.cursor() as cursor:
         cursor.execute(_RESTATED, parameters)
         rows = cursor.fetchall()

@@ -264,10 +264,10 @@ def _reads_of(line: IOBooking, coming: list[Episode], at: datetime, until: datet
 
     if line.ad_unit.delivery == "dynamic":
         return [read(line.flight_start, line.episode)] if at <= line.flight_start < until else []
+    dated = [(episode.drops_at, episode) for episode in coming if episode.drops_at is not None]
     if line.episode_id is not None:
-        return [read(episode.drops_at, episode) for episode in coming if episode.pk == line.episode_id]
-    inside = [episode for episode in coming if line.flight_start <= episode.drops_at < line.flight_end]
-    return [read(episode.drops_at, episode) for episode in inside]
+        return [read(drop, episode) for drop, episode in dated if episode.pk == line.episode_id]
+    return [read(drop, episode) for drop, episode in dated if line.flight_start <= drop < line.flight_end]
 
 
 def _earning_lines(shows: list[UUID], begins: date, at: datetime) -> QuerySet[IOBooking]:
