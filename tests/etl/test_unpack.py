@@ -57,6 +57,7 @@ def workbook() -> bytes:
             {"packed": "zip", "member": "data.csv", "encoding": "utf-8", "delimiter": ","},
         ),
     ],
+    ids=["utf-8", "utf-8 with a mark", "utf-16", "semicolons", "tabs", "bars", "gzip", "zip"],
 )
 def test_every_form_ends_as_plain_csv(content, shape):
     assert read(content) == (PLAIN, shape)
@@ -97,6 +98,7 @@ def test_an_encoding_that_the_file_does_not_tell_is_asked_for_and_then_used():
         (b"PK\x03\x04" + b"x" * 50, "broken_archive"),
         (zipped(**{"[Content_Types]__xml": b"<x/>"}), "broken_workbook"),
     ],
+    ids=["gzip bomb", "zip bomb", "two files", "no table", "nested", "cut short", "no zip", "no workbook"],
 )
 def test_what_swells_or_is_damaged_is_refused(content, code):
     with pytest.raises(UnreadableFile) as refusal:
