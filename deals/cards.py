@@ -1,5 +1,7 @@
 """A card of the board as HTML. One template string, filled in: a board has hundreds of cards."""
 
+from functools import cache
+
 from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -30,10 +32,17 @@ class CardWriter:
         self._address = reverse("desk:deal", args=["00000000-0000-0000-0000-000000000000"])
         self._no_step, self._back, self._on = _("No next step"), _("Move %(deal)s back"), _("Move %(deal)s on")
         self._days = _("%(days)s d")
+        # Days, owners and counts repeat from card to card, and each costs more than looking it up.
+        self._day = cache(lambda day: escape(words.day(day)))
+        self._avatar = cache(
+            lambda name: f'<span class="avatar push" title="{escape(name)}">{escape(ui.initials(name))}</span>'
+        )
+        self._shows = cache(
+            lambda count: escape(ngettext("%(count)s show", "%(count)s shows", count) % {"count": count})
+        )
 
     def write(self, card: Card) -> SafeString:
         name = escape(card.name)
-        shows = ngettext("%(count)s show", "%(count)s shows", card.shows) % {"count": card.shows} if card.shows else ""
         return mark_safe(  # noqa: S308 (every value is escaped here)
             _CARD.format(
                 id=card.campaign_id,
@@ -45,7 +54,7 @@ class CardWriter:
                 sponsor=escape(card.sponsor),
                 url=self._address.replace("00000000-0000-0000-0000-000000000000", str(card.campaign_id)),
                 value=escape(words.money_whole(card.value_cents, card.currency)),
-                shows=f"<span>{escape(shows)}</span>" if shows else "",
+                shows=f"<span>{self._shows(card.shows)}</span>" if card.shows else "",
                 tone=f" strong tone-{card.tone}" if card.tone else "",
                 age=self._age(card),
                 foot=self._foot(card),
@@ -55,22 +64,24 @@ class CardWriter:
 
     def _age(self, card: Card) -> str:
         if card.closed_on is not None:
-            return escape(words.day(card.closed_on))
+            return self._day(card.closed_on)
         return f"{self._clock} {escape(self._days % {'days': card.days})}"
 
     def _foot(self, card: Card) -> str:
         owner = ""
         if card.owner:
-            owner = f'<span class="avatar push" title="{escape(card.owner)}">{escape(ui.initials(card.owner))}</span>'
+            owner = self._avatar(card.owner)
         if card.stage == "won":
             return f'<p class="deal-line"><span></span>{owner}</p>' if owner else ""
         if card.stage == "lost":
             return f'<p class="deal-line"><span>{escape(card.lost_reason)}</span>{owner}</p>'
         if not card.next_step:
             return f'<p class="deal-line"><span class="tone-watch">{escape(self._no_step)}</span>{owner}</p>'
-        step = f"{words.day(card.next_step_on)} · {card.next_step}" if card.next_step_on else card.next_step
+        step = escape(card.next_step)
+        if card.next_step_on:
+            step = f"{self._day(card.next_step_on)} · {step}"
         late = ' class="tone-bad"' if card.is_next_late else ""
-        return f'<p class="deal-line"><span{late}>{escape(step)}</span>{owner}</p>'
+        return f'<p class="deal-line"><span{late}>{step}</span>{owner}</p>'
 
     def _buttons(self, card: Card, name: str) -> str:
         """The stage before and the stage after; lost and exceptions are for the hand and the deal's own page."""
