@@ -73,8 +73,9 @@ def test_a_full_run_scores_every_eligible_pair_and_tells_once(house):
     assert (run.status, run.counts["pairs"], run.counts["written"]) == ("completed", 9, Match.objects.count())
     told = Event.objects.filter(type="match.recalculated")
     assert [(event.data["scope"], event.data["written"]) for event in told] == [("all", run.counts["written"])]
-    best = best_matches(advertiser_id=sponsors["saas"].pk).first()
-    assert best.podcast == shows["tech"]
+    ranked = list(best_matches(advertiser_id=sponsors["saas"].pk))
+    assert {match.podcast for match in ranked} == set(shows.values())
+    assert [match.score for match in ranked] == sorted((match.score for match in ranked), reverse=True)
     assert not Match.objects.filter(advertiser=sponsors["meals"], podcast=shows["crime"]).exists()
 
 
