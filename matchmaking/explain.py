@@ -6,8 +6,10 @@ each distinct combination once.
 
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 import numpy as np
 from django.utils.formats import date_format
@@ -20,6 +22,7 @@ from matchmaking.scoring import OWN_VOLUME
 from matchmaking.taxonomy import BROAD_SHARE, countries, country_names, topic_names, topics
 
 SLICE = 8192
+THREADS = 2
 THOUSANDTHS = 1000
 ABSENT = -1
 # A signal is worth saying from here on; the strongest are said first, at most SAID of them.
@@ -49,10 +52,15 @@ def explain(problem: Problem, sponsors: np.ndarray, shows: np.ndarray, *, monday
     signals = np.empty((count, len(SIGNALS)), np.int16)
     confidence, codes = np.empty(count, np.int16), np.empty(count, np.int64)
     own = _OwnRecords(problem.facts, len(problem.shows))
-    for start in range(0, count, SLICE):
+
+    def fill(start: int) -> None:
         part = slice(start, min(start + SLICE, count))
         one = _Slice(problem, sponsors[part], shows[part], own)
         signals[part], confidence[part], codes[part] = one.signals(), one.confidence(), one.codes()
+
+    # Slices are independent of each other; NumPy lets go of the interpreter meanwhile.
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(fill, range(0, count, SLICE)))
     rationale, words = _words(codes, monday)
     return Explained(signals, confidence, rationale, words)
 
@@ -194,12 +202,24 @@ class _Slice:
 
 def _words(codes: np.ndarray, monday: date) -> tuple[list[str], np.ndarray]:
     distinct, place = np.unique(codes, return_inverse=True)
-    texts = [_rationale(int(code), monday) for code in distinct]
+    phrases = _Phrases(monday)
+    texts = [_rationale(int(code), phrases) for code in distinct]
     sums = np.array([zlib.crc32(text.encode()) for text in texts], np.uint64)
     return [texts[index] for index in place.tolist()], sums[place] if len(texts) else sums
 
 
-def _rationale(code: int, monday: date) -> str:
+class _Phrases:
+    """The phrases in the language of the moment, each put together once a run."""
+
+    def __init__(self, monday: date) -> None:
+        self.topic = cache(_topic_words)
+        self.country = cache(_country_words)
+        self.people = cache(_people_words)
+        self.past = cache(_past_words)
+        self.inventory = cache(lambda code: _inventory_words(code, monday))
+
+
+def _rationale(code: int, phrases: _Phrases) -> str:
     """Return the words of one code: digits are taken off in the reverse order of `codes`."""
     digits = []
     for base in (
@@ -215,22 +235,21 @@ def _rationale(code: int, monday: date) -> str:
         code, digit = divmod(code, base)
         digits.append(digit)
     any_said, risk, inventory, past, people, share, country, topic = digits
-    phrases: list[str] = []
     say: list[tuple[int, Callable[[], str]]] = [
-        (topic, lambda: _topic_words(topic - 1)),
-        (country, lambda: _country_words(country - 1, share)),
-        (people, lambda: _people_words(people - 1)),
-        (past, lambda: _past_words(past)),
-        (inventory, lambda: _inventory_words(inventory - 1, monday)),
+        (topic, lambda: phrases.topic(topic - 1)),
+        (country, lambda: phrases.country(country - 1, share)),
+        (people, lambda: phrases.people(people - 1)),
+        (past, lambda: phrases.past(past)),
+        (inventory, lambda: phrases.inventory(inventory - 1)),
     ]
-    phrases = [words() for said, words in say if said]
+    told = [words() for said, words in say if said]
     if not any_said:
-        phrases.append(_("Little speaks for this pair so far."))
+        told.append(_("Little speaks for this pair so far."))
     if risk:
-        phrases.append(
+        told.append(
             _("Take care: %(subject)s, which you asked to keep away from.") % {"subject": subject_name(risk - 1)}
         )
-    return " ".join(phrase for phrase in phrases if phrase)
+    return " ".join(phrase for phrase in told if phrase)
 
 
 def _topic_words(code: int) -> str:
