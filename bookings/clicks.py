@@ -49,7 +49,7 @@ def drain_clicks(*, at: datetime) -> int:
 
     Files that are read to their end and quiet for an hour are removed.
     """
-    folder = _folder(connection.schema_name)
+    folder = _folder(connection.schema_name)  # type: ignore[attr-defined]
     if not folder.is_dir():
         return 0
     return sum(_drain(path, at) for path in sorted(folder.glob("*.clicks")))

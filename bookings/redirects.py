@@ -153,12 +153,12 @@ def _tenant_and_path(request: HttpRequest) -> tuple[Tenant, str] | None:
     """Return whose link is asked for, and its path as it is compared; None when this is no address of links."""
     shared = _shared_base(settings.VANITY_URL_BASE)
     if shared is not None:
-        read = shared.fullmatch(f"{request._get_raw_host()}{request.path_info}")
+        read = shared.fullmatch(f"{request._get_raw_host()}{request.path_info}")  # type: ignore[attr-defined]
         if read is not None:
             return _open(route_of_slug(read["tenant"].lower()), read["path"])
     if not request.path_info.startswith(OWN_PREFIX):
         return None
-    host, _port = split_domain_port(request._get_raw_host())
+    host, _port = split_domain_port(request._get_raw_host())  # type: ignore[attr-defined]
     return _open(route_of_host(host) if host else None, request.path_info[len(OWN_PREFIX) :])
 
 

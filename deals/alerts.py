@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -57,7 +58,7 @@ def check_pipeline_alerts(*, at: datetime) -> AlertRun:
     return AlertRun(raised=len(fresh), cleared=len(gone), standing=len(wanted))
 
 
-def standing_alerts(*, owner_id: object | None = None) -> QuerySet[DealAlert]:
+def standing_alerts(*, owner_id: UUID | None = None) -> QuerySet[DealAlert]:
     """Return the alerts that are not cleared, the newest first, with their deals, sponsors and owners."""
     alerts = DealAlert.objects.filter(cleared_at__isnull=True).select_related("campaign__sponsor", "campaign__owner")
     if owner_id is not None:

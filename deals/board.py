@@ -106,7 +106,8 @@ def filtered_deals(wanted: BoardFilter, *, at: datetime) -> QuerySet[Campaign]:
     """Return the deals of the board: open ones, and those won or lost in the quarter (the current one by default)."""
     deals = Campaign.objects.all()
     if wanted.owner:
-        deals = deals.filter(owner__isnull=True) if wanted.owner == "none" else deals.filter(owner_id=wanted.owner)
+        owned = {"owner__isnull": True} if wanted.owner == "none" else {"owner_id": wanted.owner}
+        deals = deals.filter(**owned)
     if wanted.sponsor:
         deals = deals.filter(sponsor_id=wanted.sponsor)
     if wanted.podcast:

@@ -77,7 +77,7 @@ class CardWriter:
             return f'<p class="deal-line"><span>{escape(card.lost_reason)}</span>{owner}</p>'
         if not card.next_step:
             return f'<p class="deal-line"><span class="tone-watch">{escape(self._no_step)}</span>{owner}</p>'
-        step = escape(card.next_step)
+        step: str = escape(card.next_step)
         if card.next_step_on:
             step = f"{self._day(card.next_step_on)} · {step}"
         late = ' class="tone-bad"' if card.is_next_late else ""

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from deals.alerts import sentence_of, standing_alerts
-from deals.models import DealAlert, DeskDigest
+from deals.models import Campaign, DealAlert, DeskDigest
 from deals.rules import OPEN_STAGES
 from tracker.accounts.models import User
 from tracker.lib.dates import local_day
@@ -63,7 +63,7 @@ def send_digests(*, at: datetime) -> DigestRun:
 
 def lines_of(alerts: list[DealAlert], *, base: str) -> list[DigestLine]:
     """Return one line for each deal, the deals with the gravest alert first."""
-    by_deal: defaultdict[object, list[DealAlert]] = defaultdict(list)
+    by_deal: defaultdict[Campaign, list[DealAlert]] = defaultdict(list)
     for alert in sorted(alerts, key=lambda alert: GRAVITY.index(alert.kind)):
         by_deal[alert.campaign].append(alert)
     return [

@@ -101,7 +101,7 @@ def win_rates(*, by: str, first: date, last: date, currency: str) -> list[WinRat
 def cycle_time(*, first: date, last: date, currency: str) -> CycleTime:
     """Return how long the deals won in a period took, from the first call to won, in days."""
     won = closed_deals(first=first, last=last, currency=currency).filter(stage=Stage.WON)
-    days = [(closed - opened).days for opened, closed in won.values_list("opened_at", "closed_at")]
+    days = [(closed - opened).days for opened, closed in won.values_list("opened_at", "closed_at") if closed]
     if not days:
         return CycleTime(0, None, None)
     return CycleTime(len(days), Decimal(str(median(days))).quantize(Decimal("0.1")), max(days))

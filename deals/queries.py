@@ -234,7 +234,7 @@ def _flight_months(deal: Campaign) -> list[tuple[date | None, int]]:
     first, last = deal.flight_first_day, deal.flight_last_day
     if first is None or last is None:
         return [(None, deal.campaign_value)]
-    return spread_over_months(deal.campaign_value, first=first, last=last)
+    return [*spread_over_months(deal.campaign_value, first=first, last=last)]
 
 
 def spread_over_months(cents: int, *, first: date, last: date) -> list[tuple[date, int]]:

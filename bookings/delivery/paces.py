@@ -194,7 +194,9 @@ class Pacer:
         episodes = self._episodes_of(flight)
         coming = self._episodes_to_come(flight, episodes)
         goals = split_goal(flight.booking.booked_impressions, len(episodes) + coming)
-        spots = [self._spot(flight, episode, goal, measured) for episode, goal in zip(episodes, goals, strict=False)]
+        spots: list[tuple[SpotPace | None, Spot]] = [
+            self._spot(flight, episode, goal, measured) for episode, goal in zip(episodes, goals, strict=False)
+        ]
         spots += [
             (None, Spot(goal=goal, age=None, delivered=None, expected_share=None, at_close=self._level(flight)))
             for goal in goals[len(episodes) :]

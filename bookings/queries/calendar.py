@@ -285,7 +285,8 @@ def _episode_slots(
     slots = []
     for episode in episodes:
         claim = _claim_on(claims, episode)
-        slots.append(_slot(claim, local_day(episode.drops_at, zone), episode, is_sellable=episode.drops_at > at))
+        if episode.drops_at is not None:
+            slots.append(_slot(claim, local_day(episode.drops_at, zone), episode, is_sellable=episode.drops_at > at))
     planned = {slot.starts_on - timedelta(days=slot.starts_on.weekday()) for slot in slots}
     for first in mondays:
         days = [

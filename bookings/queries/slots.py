@@ -211,9 +211,9 @@ def _free_episodes(
     claims = list(SlotClaim.objects.filter(ad_unit=ad_unit, during__overlap=span))
     length, offers = flight_end - flight_start, []
     for candidate in coming:
-        if not any(_covers(claim, slot_number(candidate.pk), candidate.drops_at) for claim in claims):
-            start = candidate.drops_at
-            slot = FreeSlot(start, start + length, str(candidate.pk), str(candidate), candidate.drops_at)
+        start = candidate.drops_at
+        if start and not any(_covers(claim, slot_number(candidate.pk), start) for claim in claims):
+            slot = FreeSlot(start, start + length, str(candidate.pk), str(candidate), start)
             offers.append(slot)
         if len(offers) == OFFERS:
             break

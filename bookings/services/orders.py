@@ -57,9 +57,10 @@ def order_zone_name(campaign: Campaign) -> str:
 @transaction.atomic
 def number_order(*, order: InsertionOrder, by: HasActor | Actor, at: datetime) -> InsertionOrder:
     """Give an order its number, once: when it is first sent or exported. Emits order.numbered."""
-    order = InsertionOrder.objects.select_for_update().filter(pk=order.pk).first()
-    if order is None:
+    locked = InsertionOrder.objects.select_for_update().filter(pk=order.pk).first()
+    if locked is None:
         raise NotFound("not_found", _("There is no such order."))
+    order = locked
     if order.number is None:
         order.number = next_number(prefix=order_profile().number_prefix, at=at)
         order.save(update_fields=["number"])

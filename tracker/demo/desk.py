@@ -120,7 +120,8 @@ def make_bookings(
         deal, by = deals[plan.deal], owners[plan.deal]
         first, last = flight_of(plan, today=at.astimezone(zone).date())
         start, end = day_start(first, zone), day_start(last + timedelta(days=1), zone)
-        booked_at = at - timedelta(days=1) if plan.ends == "held" else deal.closed_at + timedelta(hours=2)
+        won_at = deal.closed_at or at
+        booked_at = at - timedelta(days=1) if plan.ends == "held" else won_at + timedelta(hours=2)
         booking = schedule_booking(
             io_id=demo_id("booking", plan.name),
             campaign=deal,
@@ -144,7 +145,7 @@ def make_bookings(
     for deal in {booking.campaign_id: booking.campaign for booking in lines.values()}.values():
         order = deal.orders.get()
         if order.lines.exclude(status__in=[IOBooking.Status.DRAFT, IOBooking.Status.HELD]).exists():
-            number_order(order=order, by=deal.owner, at=deal.closed_at + timedelta(hours=3))
+            number_order(order=order, by=deal.owner or SYSTEM, at=(deal.closed_at or at) + timedelta(hours=3))
     return lines
 
 

@@ -179,6 +179,9 @@ def simulated_days(*, last_day: date) -> Iterator[tuple[UUID, SimulatedDay]]:
     averages = weekly_averages()
     out = Episode.objects.filter(is_published=True).select_related("podcast").order_by("podcast__slug", "number")
     for episode in out:
+        # Of the demo's own making, so both are there.
+        assert episode.number is not None
+        assert episode.drops_at is not None
         for day in simulate_episode(
             show=episode.podcast.slug,
             number=episode.number,
