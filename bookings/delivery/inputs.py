@@ -64,14 +64,12 @@ JOIN {figures} AS rollup
 GROUP BY wanted.episode_id, wanted.source
 """
 
+# One span of days for all shows: days beyond a show's own lines cost less than looking each show up by itself.
 _SHOW_DAYS = """
-SELECT wanted.podcast_id, wanted.source, rollup.day, sum(rollup.downloads)::bigint
-FROM unnest(%(ids)s::uuid[], %(sources)s::text[], %(firsts)s::date[], %(lasts)s::date[])
-  AS wanted(podcast_id, source, first_day, last_day)
-JOIN {figures} AS rollup
-  ON rollup.podcast_id = wanted.podcast_id AND rollup.source = wanted.source
- AND rollup.day BETWEEN wanted.first_day AND wanted.last_day AND rollup.day < %(until)s AND rollup.downloads IS NOT NULL
-GROUP BY wanted.podcast_id, wanted.source, rollup.day
+SELECT podcast_id, source, day, sum(downloads)::bigint FROM {figures} AS rollup
+WHERE podcast_id = ANY(%(ids)s) AND source = ANY(%(sources)s) AND day BETWEEN %(first)s AND %(last)s
+  AND day < %(until)s AND downloads IS NOT NULL
+GROUP BY podcast_id, source, day
 """
 
 
@@ -331,25 +329,21 @@ def _read_episode_days(
 
 
 def _ranges(inputs: Inputs, flights: Sequence[Flight]) -> dict[tuple[UUID, str], dict[date, int]]:
-    """Downloads of whole shows by day, over the days that their lines span."""
-    spans: dict[tuple[UUID, str], tuple[date, date]] = {}
-    for flight in flights:
-        measured = inputs.source_of.get(flight.booking.pk)
-        if measured is None:
-            continue
-        key = (flight.podcast_id, measured[0])
-        first, last = spans.get(key, (flight.first, flight.last))
-        spans[key] = (min(first, flight.first), max(last, flight.last))
-    keys = list(spans)
+    """Downloads of whole shows by day, over the days that their lines span together."""
+    measured = [
+        (flight, inputs.source_of[flight.booking.pk][0]) for flight in flights if flight.booking.pk in inputs.source_of
+    ]
+    days: dict[tuple[UUID, str], dict[date, int]] = defaultdict(dict)
+    if not measured:
+        return days
     rows = inputs.rows(
         _SHOW_DAYS,
-        ids=[podcast for podcast, _source in keys],
-        sources=[source for _podcast, source in keys],
-        firsts=[spans[key][0] for key in keys],
-        lasts=[spans[key][1] for key in keys],
+        ids=sorted({flight.podcast_id for flight, _source in measured}),
+        sources=sorted({source for _flight, source in measured}),
+        first=min(flight.first for flight, _source in measured),
+        last=max(flight.last for flight, _source in measured),
         until=inputs.today,
     )
-    days: dict[tuple[UUID, str], dict[date, int]] = defaultdict(dict)
     for podcast_id, source, day, downloads in rows:
         days[podcast_id, source][day] = downloads
     return days
