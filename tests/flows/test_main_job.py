@@ -88,7 +88,7 @@ def _add_show_with_episode(page) -> None:
 
 def _sell_an_ad_unit(page) -> None:
     page.goto("/admin/bookings/adunit/add/")
-    page.locator("[name=podcast]").fill(str(Podcast.objects.get().pk))
+    _choose(page, "podcast", SHOW)
     page.locator("[name=name]").fill("Mid-roll 1")
     page.locator("[name=position]").select_option("mid")
     page.locator("[name=duration_seconds]").fill("60")

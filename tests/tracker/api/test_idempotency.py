@@ -4,6 +4,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.client import HTTPConnection
+from itertools import count
 from json import dumps
 
 import pytest
@@ -83,7 +84,7 @@ def test_a_crash_takes_the_key_back_with_the_effect(api, monkeypatch):
     from tracker.automation import api as automation
 
     real = automation.request_run
-    calls = iter(range(10))
+    calls = count()
 
     def crash_late(**wanted):
         run = real(**wanted)

@@ -91,6 +91,7 @@ def test_a_job_that_is_running_elsewhere_is_not_run_twice(tenant):
     with psycopg.connect(_dsn()) as another:
         another.execute("SELECT pg_advisory_lock(%s)", [lock_key("job:count")])
         assert run("count").status == "skipped"
+        another.execute("SELECT pg_advisory_unlock_all()")
     assert run("count").status == "completed"
 
 

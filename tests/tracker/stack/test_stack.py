@@ -212,7 +212,7 @@ def _wait_until_served(stack: Stack, process: subprocess.Popen[bytes]) -> None:
         except OSError:
             return False
 
-    _wait_until(served, seconds=120)
+    _wait_until(served, seconds=400)
 
 
 def _wait_until(met, *, seconds: float) -> None:
