@@ -64,12 +64,21 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer after a crash, whose traceback stands in the log and nowhere else; without a database a 503."""
-    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+    if _is_database_gone(sys.exc_info()[1]):
         return _unavailable(request)
     if not request.path.startswith("/api/"):
         return defaults.server_error(request)
     detail = _("Something went wrong on our side. It has been written down.")
     return problem_response(status=500, code="internal_error", detail=detail)
+
+
+def _is_database_gone(error: BaseException | None) -> bool:
+    """Say whether a lost connection stands anywhere behind an error: what follows it may fail in other words."""
+    while error is not None:
+        if isinstance(error, (OperationalError, InterfaceError)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _unavailable(request: HttpRequest | None = None) -> HttpResponse:
