@@ -153,7 +153,7 @@ class ListenerMetric(models.Model):
 
     Split in two by the database: totals, which are the daily rollup, and breakdowns. Written in bulk by
     `metrics.services` alone; rates are kept in millionths. A blank measure is NULL. References are checked once a
-    statement by a trigger (docs/decisions/0010-compact-facts.md).
+    statement by a trigger (docs/decisions/0008-compact-facts.md).
     """
 
     day = models.DateField()

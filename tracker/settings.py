@@ -350,11 +350,8 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django_tenants.files.storage.TenantFileSystemStorage"},
-    # Hashed names, compressed once by collectstatic, so browsers may keep them for ever.
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "tracker.lib.static_files.StaticFiles"},
 }
-# A file that a template names and nobody made is a missing picture, not a page that fails.
-WHITENOISE_MANIFEST_STRICT = False
 MEDIA_ROOT = env("MEDIA_ROOT", default=str(BASE_DIR / "media"))
 # The largest file that an import takes; a larger one is refused with 413.
 ETL_MAX_UPLOAD_BYTES = env.int("ETL_MAX_UPLOAD_BYTES", default=200_000_000)

@@ -1,4 +1,4 @@
-"""The SQL of migration 0002: facts in two parts, their reference checks, the daily view and its refresh.
+"""The SQL of the first migration: facts in two parts, their reference checks, the daily view and its refresh.
 
 Names are not qualified: a migration runs with the tenant's schema first in the path, and functions look names up when
 they are called. Plain DROP without IF EXISTS, since a guard would look into other schemas too.
@@ -6,17 +6,6 @@ they are called. Plain DROP without IF EXISTS, since a guard would look into oth
 
 SEQUENCE = "CREATE SEQUENCE episode_codes AS integer MAXVALUE 8388607"
 DROP_SEQUENCE = "DROP SEQUENCE episode_codes CASCADE"
-
-DROP_OLD_ROLLUP = "DROP TABLE metrics_daily_rollup"
-OLD_ROLLUP = """
-CREATE TABLE metrics_daily_rollup (
-  day date NOT NULL, source varchar(40) NOT NULL, downloads bigint, listeners bigint, completion_rate numeric(7, 6),
-  ctr numeric(7, 6), conversions bigint, revenue_cents bigint, last_updated timestamptz NOT NULL,
-  episode_id uuid NOT NULL, podcast_id uuid NOT NULL,
-  CONSTRAINT metrics_daily_rollup_pkey PRIMARY KEY (episode_id, day, source)
-);
-CREATE INDEX rollup_of_podcast ON metrics_daily_rollup (podcast_id, day);
-"""
 
 # The four codes of a key fit into 64 bits (metrics/facts.py): 15 for the day, 23, 8 and 18 for the rest.
 FACTS = """

@@ -31,7 +31,7 @@ DROP FUNCTION move_claims_with_episode();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("bookings", "0003_add_codes_profile_and_cancellation"),
+        ("bookings", "0001_initial"),
         ("metrics", "0001_initial"),
     ]
 

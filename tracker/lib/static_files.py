@@ -1,0 +1,19 @@
+"""Names of static files: hashed where `collectstatic` has run, plain where it has not."""
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class StaticFiles(CompressedManifestStaticFilesStorage):
+    """Compressed files with a digest in their names, so that browsers may keep them for ever.
+
+    A file that a template names and nobody collected is a missing picture, not a page that fails: above all not the
+    page that says what is wrong.
+    """
+
+    manifest_strict = False
+
+    def stored_name(self, name: str) -> str:
+        try:
+            return super().stored_name(name)
+        except ValueError:
+            return name
