@@ -126,16 +126,15 @@ def pipeline_by_stage(*, currency: str, deals: QuerySet[Campaign] | None = None)
         row["stage"]: row
         for row in found.order_by().values("stage").annotate(deals=Count("pk"), cents=Sum("campaign_value"))
     }
-    settings = stage_settings()
-    return [
-        StageLine(
-            stage,
-            counted[stage]["deals"] if stage in counted else 0,
-            counted[stage]["cents"] if stage in counted else 0,
-            _weighted(counted[stage]["cents"] if stage in counted else 0, settings[stage]),
-        )
-        for stage in OPEN_STAGES
-    ]
+    return _stage_lines({stage: (row["deals"], row["cents"]) for stage, row in counted.items()}, stage_settings())
+
+
+def _stage_lines(counted: dict[str, tuple[int, int]], settings: dict[str, StageSetting]) -> list[StageLine]:
+    lines = []
+    for stage in OPEN_STAGES:
+        deals, cents = counted.get(stage, (0, 0))
+        lines.append(StageLine(stage, deals, cents, _weighted(cents, settings[stage])))
+    return lines
 
 
 def pipeline_forecast(*, today: date, currency: str) -> Forecast:
@@ -143,15 +142,19 @@ def pipeline_forecast(*, today: date, currency: str) -> Forecast:
 
     Commit = negotiation + what was won in the current quarter; best case = all open. By close month a deal counts in
     the month of its expected close; by flight month its value is spread over its flight days. Deals that do not say
-    stand under month None. Source: DOMAIN, pipeline numbers.
+    stand under month None. Three statements. Source: DOMAIN, pipeline numbers.
     """
-    stages = pipeline_by_stage(currency=currency)
     settings = stage_settings()
     open_deals = list(
         Campaign.objects.filter(currency=currency, stage__in=OPEN_STAGES).only(
             "stage", "campaign_value", "expected_close_on", "flight_first_day", "flight_last_day"
         )
     )
+    counted: dict[str, tuple[int, int]] = {}
+    for deal in open_deals:
+        deals, cents = counted.get(deal.stage, (0, 0))
+        counted[deal.stage] = (deals + 1, cents + deal.campaign_value)
+    stages = _stage_lines(counted, settings)
     value = sum(line.value_cents for line in stages)
     won = Campaign.objects.filter(currency=currency, stage=Stage.WON, closed_at__date__gte=quarter_start(today))
     won_cents = won.aggregate(cents=Sum("campaign_value"))["cents"] or 0

@@ -1,17 +1,20 @@
 """What pacing needs to know of a set of lines, gathered in a fixed number of statements however many they are."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Count
 
+from bookings.delivery import reads
 from bookings.models import DeliveryPause, IOBooking
+from bookings.pacing import Bands
 from metrics.models import Episode
 from tracker.lib.dates import last_day_of, local_day
 
@@ -26,51 +29,6 @@ HOUSE_SHOWS = 8
 HOUSE_EPISODES = 20
 # How late after its planned day an episode may come and still be measured to the end of its window.
 LATE_DAYS = 60
-
-# The figures as they stand, or as they stood: each is valid from the batch that told it to the one that restated it.
-_FIGURES = "metrics_daily_rollup"
-_FIGURES_KNOWN = """(
-    SELECT kept.day, episodes.episode_id, episodes.podcast_id, metric_sources.name AS source, kept.downloads
-    FROM (
-        SELECT day, episode_code, source_code, downloads, told.recorded_at AS since, NULL::timestamptz AS until
-        FROM listener_metrics_totals JOIN metric_batches AS told ON told.code = batch_code
-        UNION ALL
-        SELECT day, episode_code, source_code, downloads, told.recorded_at, restated.recorded_at
-        FROM listener_metrics_replaced
-        JOIN metric_batches AS told ON told.code = batch_code
-        JOIN metric_batches AS restated ON restated.code = replaced_by
-        WHERE breakdown_code = 0
-    ) AS kept
-    JOIN episodes ON episodes.code = kept.episode_code
-    JOIN metric_sources ON metric_sources.code = kept.source_code
-    WHERE kept.since <= %(known_at)s AND (kept.until IS NULL OR kept.until > %(known_at)s)
-)"""
-
-_SOURCES = """
-SELECT podcast_id, source, count(DISTINCT day), max(day) FROM {figures} AS rollup
-WHERE podcast_id = ANY(%(shows)s) AND day >= %(since)s AND day < %(until)s AND downloads IS NOT NULL
-GROUP BY podcast_id, source
-"""
-
-_EPISODE_DAYS = """
-SELECT wanted.episode_id, wanted.source,
-       array_agg(rollup.day - wanted.first_day ORDER BY rollup.day), array_agg(rollup.downloads ORDER BY rollup.day)
-FROM unnest(%(ids)s::uuid[], %(sources)s::text[], %(firsts)s::date[], %(days)s::int[])
-  AS wanted(episode_id, source, first_day, days)
-JOIN {figures} AS rollup
-  ON rollup.episode_id = wanted.episode_id AND rollup.source = wanted.source
- AND rollup.day >= wanted.first_day AND rollup.day < wanted.first_day + wanted.days
- AND rollup.day < %(until)s AND rollup.downloads IS NOT NULL
-GROUP BY wanted.episode_id, wanted.source
-"""
-
-# One span of days for all shows: days beyond a show's own lines cost less than looking each show up by itself.
-_SHOW_DAYS = """
-SELECT podcast_id, source, day, sum(downloads)::bigint FROM {figures} AS rollup
-WHERE podcast_id = ANY(%(ids)s) AND source = ANY(%(sources)s) AND day BETWEEN %(first)s AND %(last)s
-  AND day < %(until)s AND downloads IS NOT NULL
-GROUP BY podcast_id, source, day
-"""
 
 
 @dataclass(frozen=True)
@@ -106,6 +64,20 @@ class EpisodeDays:
         return sum(known) if known else None
 
 
+@dataclass(frozen=True)
+class Sales:
+    """Of which shows and days (both included) the reported sales are read."""
+
+    shows: Sequence[UUID]
+    first: date
+    last: date
+
+
+# Episodes of each show; (episode, source) -> (first day, number of days) that are read.
+Episodes = dict[UUID, list[Episode]]
+Wanted = dict[tuple[UUID, str], tuple[date, int]]
+
+
 @dataclass
 class Inputs:
     """Everything read for a set of lines. Keys of a source's numbers are (id, source)."""
@@ -122,6 +94,12 @@ class Inputs:
     show_days: dict[tuple[UUID, str], dict[date, int]] = field(default_factory=dict)
     single_days: dict[tuple[UUID, str], dict[date, int]] = field(default_factory=dict)
     pauses: dict[UUID, list[DeliveryPause]] = field(default_factory=dict)
+    # How this house judges, the usual way where nobody changed it.
+    bands: Bands = field(default_factory=Bands)
+    # The last complete day on which any source told anything of the shows that were asked for.
+    measured_until: date | None = None
+    # Reported sales in cents by show, source and day.
+    sales: dict[UUID, dict[str, dict[date, int]]] = field(default_factory=dict)
 
     @property
     def today(self) -> date:
@@ -129,8 +107,8 @@ class Inputs:
         return self.at.astimezone(UTC).date()
 
     def rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
-        """Run one of the statements below on the figures as they stand, or as they stood at `known_at`."""
-        figures = _FIGURES if self.known_at is None else _FIGURES_KNOWN
+        """Run one of the statements on the figures as they stand, or as they stood at `known_at`."""
+        figures = reads.FIGURES if self.known_at is None else reads.FIGURES_KNOWN
         with connection.cursor() as cursor:
             cursor.execute(statement.format(figures=figures), {**parameters, "known_at": self.known_at})
             return cursor.fetchall()
@@ -139,23 +117,67 @@ class Inputs:
 def gather(
     bookings: Iterable[IOBooking], *, at: datetime, known_at: datetime | None = None, source: str = ""
 ) -> Inputs:
-    """Read all that pacing of these lines needs. Eleven statements at most, whatever their number.
+    """Read all that pacing of these lines needs. Three statements at most, whatever their number.
 
     known_at: what was known then, from the kept restatements. source: measured by it, whatever the orders name.
     """
-    flights = [_flight(booking) for booking in bookings]
-    inputs = Inputs(at=at, flights=flights, known_at=known_at, source=source)
-    if not flights:
-        return inputs
-    inputs.source_of = _sources(inputs)
-    inputs.pauses = _pauses(flights)
-    inputs.episodes = _episodes(inputs)
-    inputs.episode_days = _episode_days(inputs)
-    _add_house_history(inputs)
-    dynamic = [flight for flight in flights if not flight.is_baked_in]
-    inputs.show_days = _ranges(inputs, [flight for flight in dynamic if flight.booking.episode_id is None])
-    inputs.single_days = _single_days(inputs, [flight for flight in dynamic if flight.booking.episode_id is not None])
+    inputs = survey(bookings, at=at, known_at=known_at, source=source)
+    read_counts(inputs)
     return inputs
+
+
+def survey(
+    bookings: Iterable[IOBooking],
+    *,
+    at: datetime,
+    known_at: datetime | None = None,
+    source: str = "",
+    shows: Sequence[UUID] = (),
+) -> Inputs:
+    """Read by which source the lines are measured and when they pause. One statement; `shows` are looked at as well."""
+    inputs = Inputs(at=at, flights=[_flight(booking) for booking in bookings], known_at=known_at, source=source)
+    asked = sorted({*shows, *(flight.podcast_id for flight in inputs.flights)})
+    if not asked:
+        return inputs
+    ((sources, pauses, bands),) = inputs.rows(
+        reads.SURVEY,
+        shows=asked,
+        since=inputs.today - timedelta(days=SOURCE_DAYS),
+        until=inputs.today,
+        lines=[flight.booking.pk for flight in inputs.flights],
+    )
+    found: dict[UUID, dict[str, tuple[int, date]]] = defaultdict(dict)
+    for show, name, days, last_day in json.loads(sources or "[]"):
+        found[UUID(show)][name] = (days, date.fromisoformat(last_day))
+    inputs.measured_until = max((last for known in found.values() for _days, last in known.values()), default=None)
+    inputs.source_of = _chosen_sources(inputs, found)
+    for booking, starts_at, ends_at in json.loads(pauses or "[]"):
+        ends = datetime.fromisoformat(ends_at) if ends_at else None
+        pause = DeliveryPause(booking_id=UUID(booking), starts_at=datetime.fromisoformat(starts_at), ends_at=ends)
+        inputs.pauses.setdefault(pause.booking_id, []).append(pause)
+    if bands:
+        inputs.bands = Bands(*(Decimal(limit) for limit in json.loads(bands)))
+    return inputs
+
+
+def read_counts(inputs: Inputs, *, curves: bool = True, sales: Sales | None = None) -> None:
+    """Read the counts of surveyed lines: their episodes, then what these and the shows had. Two statements at most.
+
+    curves: with what their shows' curves are learned from; without it the counts of the lines themselves. sales: the
+    shows and days of which the reported sales are read as well.
+    """
+    helpers = _read_episodes(inputs, curves=curves)
+    wanted = _wanted_days(inputs)
+    wanted.update(_wanted_of(helpers, _needy(inputs) if helpers else {}))
+    dynamic = [flight for flight in inputs.flights if not flight.is_baked_in]
+    _read(
+        inputs,
+        wanted,
+        singles=_single_spans(inputs, [flight for flight in dynamic if flight.booking.episode_id is not None]),
+        shows=[flight for flight in dynamic if flight.booking.episode_id is None],
+        sales=sales,
+    )
+    inputs.episodes.update(helpers)
 
 
 def past_episodes(shows: Iterable[UUID], *, source: str, window: int, at: datetime) -> Inputs:
@@ -174,7 +196,7 @@ def past_episodes(shows: Iterable[UUID], *, source: str, window: int, at: dateti
             by_show[episode.podcast_id].insert(0, episode)
             wanted[episode.pk, source] = (first, window)
     inputs.episodes = dict(by_show)
-    inputs.episode_days = _read_episode_days(inputs, wanted)
+    _read(inputs, wanted)
     return inputs
 
 
@@ -194,22 +216,12 @@ def _flight(booking: IOBooking) -> Flight:
     )
 
 
-def _sources(inputs: Inputs) -> dict[UUID, tuple[str, date]]:
+def _chosen_sources(inputs: Inputs, found: dict[UUID, dict[str, tuple[int, date]]]) -> dict[UUID, tuple[str, date]]:
     """The source each line is measured by, and that source's last complete day for the show.
 
     An order that names its measurement of record is measured by it alone; another one by the source that measured the
     show on most of its latest days. Sources are never added up.
     """
-    shows = sorted({flight.podcast_id for flight in inputs.flights})
-    found: dict[UUID, dict[str, tuple[int, date]]] = defaultdict(dict)
-    since = inputs.today - timedelta(days=SOURCE_DAYS)
-    for podcast_id, source, days, last_day in inputs.rows(_SOURCES, shows=shows, since=since, until=inputs.today):
-        found[podcast_id][source] = (days, last_day)
-    silent = [show for show in shows if show not in found]
-    if silent:
-        # Shows that fell silent long ago: whatever was counted last.
-        for podcast_id, source, days, last_day in inputs.rows(_SOURCES, shows=silent, since=date.min, until=since):
-            found[podcast_id][source] = (days, last_day)
     chosen = {}
     for flight in inputs.flights:
         sources = found[flight.podcast_id]
@@ -221,31 +233,44 @@ def _sources(inputs: Inputs) -> dict[UUID, tuple[str, date]]:
     return chosen
 
 
-def _pauses(flights: Sequence[Flight]) -> dict[UUID, list[DeliveryPause]]:
-    pauses: dict[UUID, list[DeliveryPause]] = defaultdict(list)
-    for pause in DeliveryPause.objects.filter(booking__in=[flight.booking.pk for flight in flights]):
-        pauses[pause.booking_id].append(pause)
-    return pauses
+def _read_episodes(inputs: Inputs, *, curves: bool) -> Episodes:
+    """Read the episodes of the shows that carry baked-in lines, in the order in which they drop.
 
-
-def _episodes(inputs: Inputs) -> dict[UUID, list[Episode]]:
-    """Episodes of the shows that carry baked-in lines, in the order in which they drop."""
+    Returned are episodes of other shows: those that help where a show has too few to learn its curve from.
+    """
     baked_in = [flight for flight in inputs.flights if flight.is_baked_in]
-    since = inputs.at - timedelta(days=CURVE_DAYS)
-    since = min([since, *(flight.booking.flight_start - timedelta(days=1) for flight in baked_in)])
-    named = [flight.booking.episode_id for flight in baked_in if flight.booking.episode_id]
-    shows = {flight.podcast_id for flight in baked_in}
-    fields = ("podcast_id", "title", "number", "drops_at", "is_published")
-    rows = Episode.objects.filter(podcast__in=shows, drops_at__gte=since) | Episode.objects.filter(pk__in=named)
-    episodes: dict[UUID, list[Episode]] = defaultdict(list)
-    for episode in rows.only(*fields).order_by("drops_at", "pk"):
-        episodes[episode.podcast_id].append(episode)
-    return episodes
+    if not baked_in:
+        return {}
+    taught_since = inputs.at - timedelta(days=CURVE_DAYS)
+    first = min(flight.booking.flight_start - timedelta(days=1) for flight in baked_in)
+    learners = (
+        sorted({(f.podcast_id, f.window) for f in baked_in if f.booking.pk in inputs.source_of}) if curves else []
+    )
+    parameters = {
+        "shows": sorted({flight.podcast_id for flight in baked_in}),
+        "since": min(taught_since, first) if curves else first,
+        "named": [flight.booking.episode_id for flight in baked_in if flight.booking.episode_id],
+        "learners": [show for show, _window in learners],
+        "windows": [window for _show, window in learners],
+        "today": inputs.today,
+        "at": inputs.at,
+        "taught_since": taught_since,
+        "few": FEW_EPISODES,
+        "house_shows": HOUSE_SHOWS,
+        "house_episodes": HOUSE_EPISODES,
+    }
+    helpers: Episodes = defaultdict(list)
+    own: Episodes = defaultdict(list)
+    for episode in Episode.objects.raw(reads.EPISODES, parameters):
+        is_helper = vars(episode)["is_helper"]
+        (helpers if is_helper else own)[episode.podcast_id].append(episode)
+    inputs.episodes = own
+    return helpers
 
 
-def _episode_days(inputs: Inputs) -> dict[tuple[UUID, str], EpisodeDays]:
-    """Downloads by age of every episode that a baked-in line counts or learns from, as far as its windows reach."""
-    wanted: dict[tuple[UUID, str], tuple[date, int]] = {}
+def _wanted_days(inputs: Inputs) -> Wanted:
+    """The days by age of every episode that a baked-in line counts or learns from, as far as its windows reach."""
+    wanted: Wanted = {}
 
     def want(episode: Episode, source: str, first: date, days: int) -> None:
         first_before, days_before = wanted.get((episode.pk, source), (first, 0))
@@ -268,11 +293,11 @@ def _episode_days(inputs: Inputs) -> dict[tuple[UUID, str], EpisodeDays]:
             first_day = drop_day(episode)
             if first_day is not None:
                 want(episode, source, first_day, window + (0 if episode.is_published else LATE_DAYS))
-    return _read_episode_days(inputs, wanted)
+    return wanted
 
 
-def _add_house_history(inputs: Inputs) -> None:
-    """Read what other shows' episodes did, where a show has too few of its own to learn its curve from."""
+def _needy(inputs: Inputs) -> dict[str, int]:
+    """source -> days: what is to be learned from other shows, where a show has too few episodes of its own."""
     needy: dict[str, int] = {}
     closed_by_show: dict[tuple[UUID, int], int] = {}
     for flight in inputs.flights:
@@ -284,23 +309,17 @@ def _add_house_history(inputs: Inputs) -> None:
             closed_by_show[show] = _closed_episodes(inputs, *show)
         if closed_by_show[show] < FEW_EPISODES:
             needy[measured[0]] = max(needy.get(measured[0], 0), flight.window)
-    if not needy:
-        return
-    window = max(needy.values())
-    closed = Episode.objects.filter(
-        drops_at__gte=inputs.at - timedelta(days=CURVE_DAYS), drops_at__lt=inputs.at - timedelta(days=window)
-    ).exclude(podcast__in=list(inputs.episodes))
-    shows = closed.order_by().values("podcast").annotate(count=Count("pk")).order_by("-count", "podcast")
-    helpers: dict[UUID, list[Episode]] = defaultdict(list)
-    wanted: dict[tuple[UUID, str], tuple[date, int]] = {}
-    for episode in closed.filter(podcast__in=[row["podcast"] for row in shows[:HOUSE_SHOWS]]).order_by("-drops_at"):
-        first = drop_day(episode)
-        if first is None or len(helpers[episode.podcast_id]) >= HOUSE_EPISODES:
-            continue
-        helpers[episode.podcast_id].insert(0, episode)
-        wanted.update({(episode.pk, source): (first, reach) for source, reach in needy.items()})
-    inputs.episodes.update(helpers)
-    inputs.episode_days.update(_read_episode_days(inputs, wanted))
+    return needy
+
+
+def _wanted_of(helpers: Episodes, needy: dict[str, int]) -> Wanted:
+    days = [(episode, drop_day(episode)) for episodes in helpers.values() for episode in episodes]
+    return {
+        (episode.pk, source): (first, reach)
+        for episode, first in days
+        if first is not None
+        for source, reach in needy.items()
+    }
 
 
 def _closed_episodes(inputs: Inputs, show: UUID, window: int) -> int:
@@ -310,47 +329,8 @@ def _closed_episodes(inputs: Inputs, show: UUID, window: int) -> int:
     return sum(1 for day in days if day is not None and day <= last)
 
 
-def _read_episode_days(
-    inputs: Inputs, wanted: dict[tuple[UUID, str], tuple[date, int]]
-) -> dict[tuple[UUID, str], EpisodeDays]:
-    keys = list(wanted)
-    rows = inputs.rows(
-        _EPISODE_DAYS,
-        ids=[episode for episode, _source in keys],
-        sources=[source for _episode, source in keys],
-        firsts=[wanted[key][0] for key in keys],
-        days=[wanted[key][1] for key in keys],
-        until=inputs.today,
-    )
-    return {
-        (episode_id, source): EpisodeDays(wanted[episode_id, source][0], dict(zip(offsets, counts, strict=True)))
-        for episode_id, source, offsets, counts in rows
-    }
-
-
-def _ranges(inputs: Inputs, flights: Sequence[Flight]) -> dict[tuple[UUID, str], dict[date, int]]:
-    """Downloads of whole shows by day, over the days that their lines span together."""
-    measured = [
-        (flight, inputs.source_of[flight.booking.pk][0]) for flight in flights if flight.booking.pk in inputs.source_of
-    ]
-    days: dict[tuple[UUID, str], dict[date, int]] = defaultdict(dict)
-    if not measured:
-        return days
-    rows = inputs.rows(
-        _SHOW_DAYS,
-        ids=sorted({flight.podcast_id for flight, _source in measured}),
-        sources=sorted({source for _flight, source in measured}),
-        first=min(flight.first for flight, _source in measured),
-        last=max(flight.last for flight, _source in measured),
-        until=inputs.today,
-    )
-    for podcast_id, source, day, downloads in rows:
-        days[podcast_id, source][day] = downloads
-    return days
-
-
-def _single_days(inputs: Inputs, flights: Sequence[Flight]) -> dict[tuple[UUID, str], dict[date, int]]:
-    """Downloads of single episodes by day, for dynamic lines that run in one episode alone."""
+def _single_spans(inputs: Inputs, flights: Sequence[Flight]) -> Wanted:
+    """The days of single episodes that dynamic lines need which run in one episode alone."""
     spans: dict[tuple[UUID, str], tuple[date, date]] = {}
     for flight in flights:
         measured = inputs.source_of.get(flight.booking.pk)
@@ -359,18 +339,54 @@ def _single_days(inputs: Inputs, flights: Sequence[Flight]) -> dict[tuple[UUID, 
         key = (flight.booking.episode_id, measured[0])
         first, last = spans.get(key, (flight.first, flight.last))
         spans[key] = (min(first, flight.first), max(last, flight.last))
-    keys = list(spans)
+    return {key: (first, (last - first).days + 1) for key, (first, last) in spans.items()}
+
+
+def _read(
+    inputs: Inputs,
+    wanted: Wanted,
+    *,
+    singles: Wanted | None = None,
+    shows: Sequence[Flight] = (),
+    sales: Sales | None = None,
+) -> None:
+    """Read all counts in one statement: of episodes by age, of single episodes by day, of whole shows, and sales."""
+    measured = [
+        (flight, inputs.source_of[flight.booking.pk][0]) for flight in shows if flight.booking.pk in inputs.source_of
+    ]
+    first = min((flight.first for flight, _source in measured), default=inputs.today)
+    asked = [("episode", *key, *span) for key, span in wanted.items()]
+    asked += [("single", *key, *span) for key, span in (singles or {}).items()]
+    if not (asked or measured or sales):
+        return
+    kinds, ids, sources, firsts, days = map(list, zip(*asked, strict=True)) if asked else ([], [], [], [], [])
     rows = inputs.rows(
-        _EPISODE_DAYS,
-        ids=[episode for episode, _source in keys],
-        sources=[source for _episode, source in keys],
-        firsts=[spans[key][0] for key in keys],
-        days=[(spans[key][1] - spans[key][0]).days + 1 for key in keys],
+        reads.COUNTS,
+        kinds=kinds,
+        ids=ids,
+        sources=sources,
+        firsts=firsts,
+        days=days,
         until=inputs.today,
+        shows=sorted({flight.podcast_id for flight, _source in measured}),
+        show_sources=sorted({source for _flight, source in measured}),
+        first=first,
+        last=max((flight.last for flight, _source in measured), default=first),
+        sales_shows=list(sales.shows) if sales else [],
+        sales_first=sales.first if sales else inputs.today,
+        sales_last=sales.last if sales else inputs.today,
     )
-    days: dict[tuple[UUID, str], dict[date, int]] = defaultdict(dict)
-    for episode_id, source, offsets, counts in rows:
-        first = spans[episode_id, source][0]
-        for offset, count in zip(offsets, counts, strict=True):
-            days[episode_id, source][first + timedelta(days=offset)] = count
-    return days
+    for kind, key, source, offsets, counts in rows:
+        by_offset = dict(zip(offsets, counts, strict=True))
+        if kind == "episode":
+            inputs.episode_days[key, source] = EpisodeDays(wanted[key, source][0], by_offset)
+        elif kind == "single":
+            inputs.single_days[key, source] = _dated((singles or {})[key, source][0], by_offset)
+        elif kind == "show":
+            inputs.show_days[key, source] = _dated(first, by_offset)
+        elif sales is not None:
+            inputs.sales.setdefault(key, {})[source] = _dated(sales.first, by_offset)
+
+
+def _dated(first: date, by_offset: dict[int, int]) -> dict[date, int]:
+    return {first + timedelta(days=offset): count for offset, count in by_offset.items()}

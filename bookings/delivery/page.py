@@ -14,7 +14,6 @@ from bookings.delivery.attribution import Attribution, attribution_of
 from bookings.delivery.billing import Bill, Reconciliation, bill_of, reconciliation_of
 from bookings.delivery.inputs import gather
 from bookings.delivery.paces import BookingPace, Pacer, SpotPace
-from bookings.delivery.policy import bands_of, delivery_policy
 from bookings.delivery.queries import pacing_of
 from bookings.makegoods.ranking import RankedSlot, ranked_slots
 from bookings.models import Aircheck, DeliverySnapshot, IOBooking, Makegood
@@ -131,7 +130,7 @@ def _chart(line: IOBooking, pace: BookingPace, at: datetime) -> CurveChart | Non
         return None
     inputs = gather([line], at=at)
     flight = inputs.flights[0]
-    pacer = Pacer(inputs, bands_of(delivery_policy()))
+    pacer = Pacer(inputs, inputs.bands)
     days = days_of(pace.first_day, max(pace.closes_on, pace.last_day))
     expected = pacer.expected_by_day(flight, days)
     counts = pacer.delivered_by_day(flight)

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import DateField, DateTimeField, ExpressionWrapper, Max, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
-from bookings.delivery.inputs import gather, past_episodes, zone_of
+from bookings.delivery.inputs import Inputs, Sales, gather, past_episodes, read_counts, survey, zone_of
 from bookings.delivery.paces import BookingPace, Pacer, SpotPace
-from bookings.delivery.policy import bands_of, delivery_policy
 from bookings.makegoods.value import value_of
 from bookings.models import IOBooking, Makegood
 from bookings.pacing import Bands
@@ -33,6 +34,7 @@ __all__ = [
     "pacing_of",
     "sponsor_revenue",
     "sponsor_revenue_30_days",
+    "sponsor_revenue_lately",
 ]
 
 Status = IOBooking.Status
@@ -41,6 +43,8 @@ LIVE = (Status.SCHEDULED, Status.ACTIVE, Status.PAUSED, Status.MAKEGOOD, Status.
 REVENUE_DAYS = 30
 # No guarantee window is longer; lines whose flight ended before earn nothing more.
 LONGEST_WINDOW = 120
+# Attributed cents by show, source and day.
+Reported = dict[UUID, dict[str, dict[date, int]]]
 
 
 def pacing_of(
@@ -54,18 +58,31 @@ def pacing_of(
 
     known_at: by what was known then, from the kept restatements; `at` is then usually the same moment.
     """
-    wanted = [booking.pk for booking in bookings]
-    lines = IOBooking.objects.select_related("order", "ad_unit__podcast", "campaign__sponsor", "episode")
-    own = {line.pk: line for line in lines.filter(pk__in=wanted)}
-    repairs = list(lines.filter(makegood_of__in=wanted, status__in=LIVE).exclude(pk__in=wanted))
-    inputs = gather([*own.values(), *repairs], at=at, known_at=known_at)
-    pacer = Pacer(inputs, bands or bands_of(delivery_policy()))
+    wanted, lines = _with_repairs(bookings)
+    inputs = gather(lines, at=at, known_at=known_at)
+    pacer = Pacer(inputs, bands or inputs.bands)
     paces = {flight.booking.pk: pacer.pace(flight) for flight in inputs.flights}
     repaired: dict[UUID, int] = defaultdict(int)
-    for line in [*own.values(), *repairs]:
+    for line in lines:
         if line.makegood_of_id and line.status in LIVE:
             repaired[line.makegood_of_id] += paces[line.pk].own_delivered or 0
     return [pacer.with_repairs(paces[pk], repaired.get(pk, 0)) for pk in wanted if pk in paces]
+
+
+def _with_repairs(bookings: Iterable[IOBooking] | QuerySet[IOBooking]) -> tuple[list[UUID], list[IOBooking]]:
+    """Return the ids asked for in their order, and these lines with the makegoods that repair them. One statement."""
+    related = IOBooking.objects.select_related("order", "ad_unit__podcast", "campaign__sponsor", "episode")
+    if isinstance(bookings, QuerySet) and not bookings.query.is_sliced:
+        asked = bookings.order_by().values("pk")
+        repairs = Q(makegood_of__in=asked, status__in=LIVE)
+        lines: list[Any] = list(
+            related.filter(Q(pk__in=asked) | repairs)
+            .annotate(is_asked=Q(pk__in=asked))
+            .order_by(*bookings.query.order_by)
+        )
+        return [line.pk for line in lines if line.is_asked], lines
+    wanted = [booking.pk for booking in bookings]
+    return wanted, list(related.filter(Q(pk__in=wanted) | Q(makegood_of__in=wanted, status__in=LIVE)))
 
 
 def usual_episode_downloads(shows: Iterable[UUID], *, source: str, window: int, at: datetime) -> dict[UUID, int]:
@@ -119,26 +136,47 @@ def sponsor_revenue_30_days(
     return revenue
 
 
+def sponsor_revenue_lately(shows: list[UUID], *, at: datetime, days: int) -> tuple[SponsorRevenue, SponsorRevenue]:
+    """Return what sponsors brought in so many days up to the last one that was measured, and in as many before these.
+
+    Where nothing was ever measured the days end yesterday. Four statements.
+    """
+    yesterday = at.astimezone(UTC).date() - timedelta(days=1)
+    measured = _measured_days(shows, at).order_by("-day").values("day")[:1]
+    latest = Coalesce(Subquery(measured), Value(yesterday), output_field=DateField())
+    reach = Value(timedelta(days=2 * days + LONGEST_WINDOW))
+    since = ExpressionWrapper(latest - reach, output_field=DateTimeField())
+    inputs = survey(_earning_lines(shows, since, at), at=at, shows=shows)
+    last = inputs.measured_until or yesterday
+    ends = (last, last - timedelta(days=days))
+    now, before = _sponsor_revenue(inputs, shows, [(end - timedelta(days=days - 1), end) for end in ends])
+    return now, before
+
+
 def sponsor_revenue(shows: list[UUID], *, at: datetime, windows: Sequence[tuple[date, date]]) -> list[SponsorRevenue]:
     """Return what the sponsors of some shows brought in each window of days (both included), in the order given.
 
-    What the windows share is read once: the number of statements grows neither with lines nor with windows.
+    What the windows share is read once: four statements, however many lines and windows there are.
     """
+    begins = min(first for first, _last in windows)
+    since = datetime.combine(begins - timedelta(days=LONGEST_WINDOW), time.min, tzinfo=UTC)
+    return _sponsor_revenue(survey(_earning_lines(shows, since, at), at=at, shows=shows), shows, windows)
+
+
+def _sponsor_revenue(inputs: Inputs, shows: list[UUID], windows: Sequence[tuple[date, date]]) -> list[SponsorRevenue]:
     begins, ends = min(first for first, _last in windows), max(last for _first, last in windows)
-    inputs = gather(list(_earning_lines(shows, begins, at)), at=at)
-    pacer = Pacer(inputs, Bands())
+    read_counts(inputs, curves=False, sales=Sales(shows, begins, ends))
+    pacer = Pacer(inputs, inputs.bands)
     earned: dict[str, dict[date, int]] = {}
     for flight in inputs.flights:
         per_day = earned.setdefault(flight.booking.order.currency, defaultdict(int))
         for day, cents in earned_by_day(flight.booking, flight.first, flight.last, pacer.delivered_by_day(flight)):
             per_day[day] += cents
-    as_of = last_measured_day(shows, at=at)
-    reported = _reported(shows, begins, ends)
-    return [_revenue_of(window, as_of, earned, reported) for window in windows]
+    return [_revenue_of(window, inputs.measured_until, earned, inputs.sales) for window in windows]
 
 
 def _revenue_of(
-    window: tuple[date, date], as_of: date | None, earned: dict[str, dict[date, int]], reported: "Reported"
+    window: tuple[date, date], as_of: date | None, earned: dict[str, dict[date, int]], reported: Reported
 ) -> SponsorRevenue:
     first, last = window
     inside = {
@@ -270,12 +308,12 @@ def _reads_of(line: IOBooking, coming: list[Episode], at: datetime, until: datet
     return [read(drop, episode) for drop, episode in dated if line.flight_start <= drop < line.flight_end]
 
 
-def _earning_lines(shows: list[UUID], begins: date, at: datetime) -> QuerySet[IOBooking]:
+def _earning_lines(shows: list[UUID], since: Any, at: datetime) -> QuerySet[IOBooking]:
     """Lines whose days can lie in the windows: their flight, or their guarantee window, is not over before they begin.
 
-    A day's earnings are a step of a running total, so a line is read from its own first day on.
+    A day's earnings are a step of a running total, so a line is read from its own first day on. `since` is an instant,
+    or an expression of one, a longest guarantee window before the first day.
     """
-    since = datetime.combine(begins - timedelta(days=LONGEST_WINDOW), time.min, tzinfo=UTC)
     return IOBooking.objects.filter(
         ad_unit__podcast__in=shows, status__in=LIVE, makegood_of__isnull=True, flight_start__lt=at, flight_end__gt=since
     ).select_related("order", "ad_unit__podcast", "episode")
@@ -283,24 +321,11 @@ def _earning_lines(shows: list[UUID], begins: date, at: datetime) -> QuerySet[IO
 
 def last_measured_day(shows: list[UUID], *, at: datetime) -> date | None:
     """Return the last complete day on which any source told downloads of these shows; None when none ever did."""
-    rows = DailyRollup.objects.filter(podcast__in=shows, day__lt=at.astimezone(UTC).date(), downloads__isnull=False)
-    return rows.aggregate(last=Max("day"))["last"]
+    return _measured_days(shows, at).aggregate(last=Max("day"))["last"]
 
 
-# Attributed cents by show, source and day.
-Reported = dict[UUID, dict[str, dict[date, int]]]
-
-
-def _reported(shows: list[UUID], first: date, last: date) -> Reported:
-    rows = (
-        DailyRollup.objects.filter(podcast__in=shows, day__gte=first, day__lte=last, revenue_cents__isnull=False)
-        .values_list("podcast_id", "source", "day")
-        .annotate(cents=Sum("revenue_cents"))
-    )
-    by_show: Reported = defaultdict(lambda: defaultdict(dict))
-    for podcast_id, source, day, cents in rows:
-        by_show[podcast_id][source][day] = cents
-    return by_show
+def _measured_days(shows: list[UUID], at: datetime) -> QuerySet[DailyRollup]:
+    return DailyRollup.objects.filter(podcast__in=shows, day__lt=at.astimezone(UTC).date(), downloads__isnull=False)
 
 
 def _attributed(reported: Reported, first: date, last: date) -> tuple[dict[date, int], tuple[str, ...]]:

@@ -281,7 +281,7 @@ def test_pacing_asks_as_often_for_one_line_as_for_many(tenant, delivery):
     with CaptureQueriesContext(connection) as for_many:
         paces = pacing_of(many, at=NOW)
 
-    assert len(for_many) == len(for_one) <= 12
+    assert len(for_many) == len(for_one) <= 4
     assert [pace.booking for pace in paces] == many
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from bookings.delivery.queries import SponsorRevenue, last_measured_day, sponsor_revenue
+from bookings.delivery.queries import SponsorRevenue, sponsor_revenue, sponsor_revenue_lately
 from tracker.dashboards.cards import Card
-from tracker.dashboards.scope import Period, Scope
+from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
 from tracker.lib import charts, words
 
@@ -93,21 +93,14 @@ def _major(cents: int | None) -> Decimal | None:
 
 
 def load(scope: Scope) -> Revenue:
-    period = _complete(scope)
-    now, before = sponsor_revenue(
-        scope.podcast_ids,
-        at=scope.at,
-        windows=[(period.first, period.last), (period.before.first, period.before.last)],
-    )
+    """Four statements. Days counted back begin at the last one that was measured, not at yesterday."""
+    shows, period = scope.podcast_ids, scope.period
+    if period.days is not None:
+        now, before = sponsor_revenue_lately(shows, at=scope.at, days=period.days)
+    else:
+        windows = [(period.first, period.last), (period.before.first, period.before.last)]
+        now, before = sponsor_revenue(shows, at=scope.at, windows=windows)
     return Revenue(now, before, words.house_currency())
-
-
-def _complete(scope: Scope) -> Period:
-    """The days asked for; those counted back begin at the last day that was measured, not at yesterday."""
-    if scope.period.days is None:
-        return scope.period
-    last = last_measured_day(scope.podcast_ids, at=scope.at) or scope.period.last
-    return Period(last - timedelta(days=scope.period.days - 1), last, scope.period.days)
 
 
 def as_json(data: Revenue) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def _month(month: date) -> str:
 
 
 def load(scope: Scope) -> Pipeline:
-    """Three statements for the forecast, one for what was won by month and for other currencies."""
+    """Three statements for the forecast, one more for what was won by month and for other currencies."""
     currency, today = words.house_currency(), scope.today
     forecast = pipeline_forecast(today=today, currency=currency)
     start = today.replace(day=1)

@@ -1,0 +1,113 @@
+"""The three statements behind pacing. Each reads for all lines of a set at once.
+
+`{figures}` is the rollup, or what was known of it at an earlier moment. Days are UTC days; ids and days come as arrays.
+"""
+
+# The figures as they stand, or as they stood: each is valid from the batch that told it to the one that restated it.
+FIGURES = "metrics_daily_rollup"
+FIGURES_KNOWN = """(
+    SELECT kept.day, episodes.episode_id, episodes.podcast_id, metric_sources.name AS source, kept.downloads,
+           kept.revenue_cents
+    FROM (
+        SELECT day, episode_code, source_code, downloads, revenue_cents, told.recorded_at AS since,
+               NULL::timestamptz AS until
+        FROM listener_metrics_totals JOIN metric_batches AS told ON told.code = batch_code
+        UNION ALL
+        SELECT day, episode_code, source_code, downloads, revenue_cents, told.recorded_at, restated.recorded_at
+        FROM listener_metrics_replaced
+        JOIN metric_batches AS told ON told.code = batch_code
+        JOIN metric_batches AS restated ON restated.code = replaced_by
+        WHERE breakdown_code = 0
+    ) AS kept
+    JOIN episodes ON episodes.code = kept.episode_code
+    JOIN metric_sources ON metric_sources.code = kept.source_code
+    WHERE kept.since <= %(known_at)s AND (kept.until IS NULL OR kept.until > %(known_at)s)
+)"""
+
+# One row: the sources of the shows as (show, source, days, last day), the pauses of the lines, the house's bands.
+# A show that fell silent long ago is told by whatever was counted last.
+SURVEY = """
+WITH lately AS (
+    SELECT podcast_id, source, count(DISTINCT day) AS days, max(day) AS last_day FROM {figures} AS rollup
+    WHERE podcast_id = ANY(%(shows)s) AND day >= %(since)s AND day < %(until)s AND downloads IS NOT NULL
+    GROUP BY podcast_id, source
+), before AS (
+    SELECT podcast_id, source, count(DISTINCT day) AS days, max(day) AS last_day FROM {figures} AS rollup
+    WHERE podcast_id = ANY(ARRAY(SELECT unnest(%(shows)s) EXCEPT SELECT podcast_id FROM lately))
+      AND day < %(since)s AND downloads IS NOT NULL
+    GROUP BY podcast_id, source
+)
+SELECT
+    (SELECT json_agg(json_build_array(podcast_id, source, days, last_day))::text
+     FROM (SELECT * FROM lately UNION ALL SELECT * FROM before) AS sources),
+    (SELECT json_agg(json_build_array(booking_id, starts_at, ends_at))::text
+     FROM delivery_pauses WHERE booking_id = ANY(%(lines)s)),
+    (SELECT json_build_array(watch_from_pct, on_track_from_pct, over_above_pct)::text FROM delivery_policy LIMIT 1)
+"""
+
+# The episodes of the lines' shows; and where a show has too few closed ones to learn its curve from, the last closed
+# ones of the other shows that have most of them.
+EPISODES = """
+WITH own AS MATERIALIZED (
+    SELECT episode_id, podcast_id, title, number, drops_at, is_published,
+           (drops_at AT TIME ZONE 'UTC')::date AS drop_day
+    FROM episodes
+    WHERE (podcast_id = ANY(%(shows)s) AND drops_at >= %(since)s) OR episode_id = ANY(%(named)s)
+), needy AS (
+    SELECT max(days) AS days FROM (
+        SELECT learning.days
+        FROM unnest(%(learners)s::uuid[], %(windows)s::int[]) AS learning(podcast_id, days)
+        LEFT JOIN own ON own.podcast_id = learning.podcast_id AND own.drop_day <= %(today)s - learning.days
+        GROUP BY learning.podcast_id, learning.days
+        HAVING count(own.episode_id) < %(few)s
+    ) AS too_few
+), closed AS (
+    SELECT episode_id, podcast_id, title, number, drops_at, is_published,
+           count(*) OVER (PARTITION BY podcast_id) AS in_show,
+           row_number() OVER (PARTITION BY podcast_id ORDER BY drops_at DESC, episode_id) AS place
+    FROM episodes CROSS JOIN needy
+    WHERE drops_at >= %(taught_since)s AND drops_at < %(at)s - needy.days * interval '1 day'
+      AND podcast_id NOT IN (SELECT podcast_id FROM own)
+), helpers AS (
+    SELECT podcast_id FROM closed GROUP BY podcast_id ORDER BY max(in_show) DESC, podcast_id LIMIT %(house_shows)s
+)
+SELECT episode_id, podcast_id, title, number, drops_at, is_published, FALSE AS is_helper FROM own
+UNION ALL
+SELECT episode_id, podcast_id, title, number, drops_at, is_published, TRUE FROM closed
+WHERE place <= %(house_episodes)s AND podcast_id IN (SELECT podcast_id FROM helpers)
+ORDER BY drops_at, episode_id
+"""
+
+# Rows (kind, id, source, days since the first one asked for, figures of those days): of single episodes, of whole
+# shows, and the sales that sources reported of shows, in cents. One span of days serves all shows: days beyond a
+# show's own lines cost less than looking each show up by itself.
+COUNTS = """
+SELECT wanted.kind, wanted.id, wanted.source,
+       array_agg(rollup.day - wanted.first_day ORDER BY rollup.day),
+       array_agg(rollup.downloads::bigint ORDER BY rollup.day)
+FROM unnest(%(kinds)s::text[], %(ids)s::uuid[], %(sources)s::text[], %(firsts)s::date[], %(days)s::int[])
+  AS wanted(kind, id, source, first_day, days)
+JOIN {figures} AS rollup
+  ON rollup.episode_id = wanted.id AND rollup.source = wanted.source
+ AND rollup.day >= wanted.first_day AND rollup.day < wanted.first_day + wanted.days
+ AND rollup.day < %(until)s AND rollup.downloads IS NOT NULL
+GROUP BY wanted.kind, wanted.id, wanted.source
+UNION ALL
+SELECT 'show', podcast_id, source, array_agg(day - %(first)s ORDER BY day), array_agg(downloads ORDER BY day)
+FROM (
+    SELECT podcast_id, source, day, sum(downloads)::bigint AS downloads FROM {figures} AS rollup
+    WHERE podcast_id = ANY(%(shows)s) AND source = ANY(%(show_sources)s) AND day BETWEEN %(first)s AND %(last)s
+      AND day < %(until)s AND downloads IS NOT NULL
+    GROUP BY podcast_id, source, day
+) AS of_shows
+GROUP BY podcast_id, source
+UNION ALL
+SELECT 'sales', podcast_id, source, array_agg(day - %(sales_first)s ORDER BY day), array_agg(cents ORDER BY day)
+FROM (
+    SELECT podcast_id, source, day, sum(revenue_cents)::bigint AS cents FROM {figures} AS rollup
+    WHERE podcast_id = ANY(%(sales_shows)s) AND day BETWEEN %(sales_first)s AND %(sales_last)s
+      AND revenue_cents IS NOT NULL
+    GROUP BY podcast_id, source, day
+) AS of_sales
+GROUP BY podcast_id, source
+"""
