@@ -22,7 +22,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-DATABASE = "bench_vanity"
+from benchmarks.measuring import Verdicts, own_database
+
 HOST = "bench.localhost"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"
 
@@ -33,18 +34,14 @@ def main() -> int:
     parser.add_argument("--links", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    os.environ["DATABASE_URL"] = _own_database()
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tracker.settings"
-    try:
-        with tempfile.TemporaryDirectory() as media:
-            os.environ["MEDIA_ROOT"] = media
-            _run(options)
-    finally:
-        _drop_database()
-    return 0
+    verdicts = Verdicts()
+    with tempfile.TemporaryDirectory() as media, own_database("bench_vanity"):
+        os.environ["MEDIA_ROOT"] = media
+        _run(options, verdicts)
+    return verdicts.code
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace, verdicts: Verdicts) -> None:
     import django
 
     django.setup()
@@ -64,7 +61,7 @@ def _run(options: argparse.Namespace) -> None:
     ours, theirs = statistics.median(speeds["product"]), statistics.median(speeds["stock"])
     print(f"product, click kept in the spool   {ours:>9,.0f} requests/s")
     print(f"stock view, click inserted first   {theirs:>9,.0f} requests/s")
-    print(f"ratio                              {ours / theirs:>9.1f} ×")
+    verdicts.limit("the product, of the stock view's requests a second", ours / theirs, "×", at_least=10)
     with connection.cursor():
         _drain(options.requests * options.rounds + len(paths))
 
@@ -195,34 +192,6 @@ def _prepare(links: int) -> list[str]:
             cursor.execute("CREATE TABLE stock_clicks (link_id uuid NOT NULL, clicked_at timestamptz NOT NULL)")
             cursor.execute("ANALYZE")
         return [f"/go/sponsor-show-{number}" for number in range(links)]
-
-
-def _own_database() -> str:
-    from tracker.stack.servers import Servers
-    from tracker.stack.state import PROJECT, local_environment, state_of
-
-    if "DATABASE_URL" not in os.environ:
-        Servers(state_of(PROJECT)).start()
-        local_environment(PROJECT)
-    _drop_database()
-    with _server() as server:
-        server.execute(f"CREATE DATABASE {DATABASE}")
-    return os.environ["DATABASE_URL"].rsplit("/", 1)[0] + f"/{DATABASE}"
-
-
-def _drop_database() -> None:
-    with _server() as server:
-        server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-
-
-def _server() -> Any:
-    import environ
-    import psycopg
-
-    database = environ.Env.db_url_config(os.environ["DATABASE_URL"])
-    wanted = {"host": database["HOST"], "port": database["PORT"], "user": database["USER"], "dbname": "postgres"}
-    wanted["password"] = database["PASSWORD"]
-    return psycopg.connect(**{name: value for name, value in wanted.items() if value}, autocommit=True)
 
 
 if __name__ == "__main__":
