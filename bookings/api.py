@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
 from bookings import services
+from bookings.api_copies import CopyCalls
 from bookings.flights import flight_end_of, flight_start_of
 from bookings.models import AdUnit, IOBooking
 from bookings.queries.calendar import Wish, avails_for
@@ -144,7 +145,7 @@ class AvailsSerializer(serializers.Serializer):
     as_of = serializers.DateTimeField()
 
 
-class BookingViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
+class BookingViewSet(CopyCalls, RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     """Booked lines of this house. Answers carry the line's ETag."""
 
     flag = "ENABLE_IO_BOOKINGS"
@@ -153,6 +154,9 @@ class BookingViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
         "status": "bookings.change_iobooking",
         "export_pdf": "bookings.export_pdf",
         "avails": "bookings.view_iobooking",
+        # Who may write or answer is decided by the call: creators answer what they may otherwise only read.
+        "copies": "bookings.view_iobooking",
+        "copy_answer": "bookings.view_iobooking",
     }
     bound = {"sponsor": "campaign__sponsor_id", "podcast": "ad_unit__podcast_id"}
     queryset = IOBooking.objects.select_related("order", "ad_unit").order_by("-io_id")

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from bookings.clicks import drain_clicks
 from bookings.delivery import upkeep as delivery
+from bookings.services.copies import check_late_copies
 from bookings.services.upkeep import end_holds, move_due_bookings
 from tracker.automation.registry import JobResult, job
 
@@ -26,6 +27,13 @@ def expire_holds(*, at: datetime) -> JobResult:
         summary=f"{done.expired} expired, {done.warned} owners told",
         counts={"expired": done.expired, "warned": done.warned},
     )
+
+
+@job("late-copy")
+def late_copy(*, at: datetime) -> JobResult:
+    """Raise an alert on each booking whose copy is not approved in time; clear those that are."""
+    raised, cleared = check_late_copies(at=at)
+    return JobResult(summary=f"{raised} late, {cleared} cleared", counts={"raised": raised, "cleared": cleared})
 
 
 @job("keep-delivery")

@@ -7,10 +7,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bookings.links import site_address
-from bookings.models import InsertionOrder, IOBooking
+from bookings.models import BookingCopy, CopyAlert, InsertionOrder, IOBooking
 from bookings.services.moves import move_booking
 from bookings.services.orders import draft_order
 from deals.models import Campaign
+from tracker.accounts.models import User
 from tracker.events.models import Event
 from tracker.events.services import subscribe
 from tracker.lib.actors import Actor
@@ -60,3 +61,70 @@ def tell_the_owner_of_a_hold(event: Event) -> None:
         from_email=None,
         recipient_list=[owner.email],
     )
+
+
+@subscribe("copy.proposed")
+def ask_the_show(event: Event) -> None:
+    """Mail the people of the show that copy waits for them; a version that was answered meanwhile is not told."""
+    found = BookingCopy.objects.select_related("booking__ad_unit__podcast", "booking__campaign__sponsor")
+    copy = found.filter(pk=event.data["copy_id"], status=BookingCopy.Status.PROPOSED).first()
+    if copy is None:
+        return
+    people = User.objects.filter(
+        is_active=True, bindings__kind="podcast", bindings__object_id=copy.booking.ad_unit.podcast_id
+    )
+    words = {
+        "sponsor": copy.booking.campaign.sponsor,
+        "show": copy.booking.ad_unit.podcast,
+        "due": f"{copy.due_on:%-d %b %Y}" if copy.due_on else _("its first read"),
+        "link": f"{site_address()}/bookings/{copy.booking_id}/copy",
+    }
+    subject = _("Copy for %(sponsor)s waits for you") % words
+    text = _(
+        "What %(show)s should say for %(sponsor)s is ready to read. Accept it, or ask for a change, by %(due)s:\n\n"
+        "%(link)s\n"
+    )
+    for person in people.order_by("email").distinct():
+        _send(subject, text % words, person.email)
+
+
+@subscribe("copy.change_asked")
+def tell_sales_of_a_change(event: Event) -> None:
+    """Mail the deal's owner what the show asks for."""
+    booking = _booking_with_owner(event)
+    owner = booking.campaign.owner if booking else None
+    if booking is None or owner is None:
+        return
+    words = {"show": booking.ad_unit.podcast, "sponsor": booking.campaign.sponsor, "answer": event.data["answer"]}
+    text = _("%(show)s asks for a change in the copy for %(sponsor)s:\n\n%(answer)s\n\nWrite a new version: %(link)s\n")
+    words |= {"link": f"{site_address()}/bookings/{booking.pk}/copy"}
+    _send(_("%(show)s asks for a change in copy") % words, text % words, owner.email)
+
+
+@subscribe("copy.late")
+def tell_sales_of_late_copy(event: Event) -> None:
+    """Mail the deal's owner that copy is late, while it still is."""
+    booking = _booking_with_owner(event)
+    owner = booking.campaign.owner if booking else None
+    alerts = CopyAlert.objects.filter(booking=booking, kind=event.data["kind"], cleared_at__isnull=True)
+    alert = alerts.first() if booking else None
+    if booking is None or owner is None or alert is None:
+        return
+    words = {
+        "show": booking.ad_unit.podcast,
+        "sponsor": booking.campaign.sponsor,
+        "why": alert.get_kind_display(),
+        "due": f"{alert.due_on:%-d %b %Y}",
+        "link": f"{site_address()}/bookings/{booking.pk}/copy",
+    }
+    text = _("The copy for %(sponsor)s on %(show)s was due on %(due)s: %(why)s.\n\n%(link)s\n")
+    _send(_("Copy for %(sponsor)s on %(show)s is late") % words, text % words, owner.email)
+
+
+def _booking_with_owner(event: Event) -> IOBooking | None:
+    found = IOBooking.objects.select_related("campaign__owner", "campaign__sponsor", "ad_unit__podcast")
+    return found.filter(pk=event.subject_id).first()
+
+
+def _send(subject: str, message: str, to: str) -> None:
+    send_mail(subject=" ".join(subject.split())[:200], message=message, from_email=None, recipient_list=[to])

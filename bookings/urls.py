@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from bookings import calendar_views, views
+from bookings import calendar_views, copy_views, views
 from bookings.delivery import views as delivery
 
 app_name = "bookings"
@@ -18,6 +18,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign/<str:secret>/order.pdf", views.sign_pdf, name="sign-pdf"),
     path("orders/brand.css", views.brand_css, name="brand-css"),
     path("bookings/<uuid:io_id>", delivery.booking_detail, name="booking-detail"),
+    path("copy", copy_views.copies, name="copies"),
+    path("bookings/<uuid:io_id>/copy", copy_views.booking_copy, name="copy"),
+    path("bookings/<uuid:io_id>/copy/<uuid:copy_id>/answer", copy_views.copy_answer, name="copy-answer"),
     path("bookings/<uuid:io_id>/cases", delivery.case_open, name="case-open"),
     path("bookings/<uuid:io_id>/cases/<uuid:case_id>/offer", delivery.case_offer, name="case-offer"),
     path("bookings/<uuid:io_id>/cases/<uuid:case_id>/credit", delivery.case_credit, name="case-credit"),

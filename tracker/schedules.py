@@ -13,6 +13,7 @@ SCHEDULES: list[dict[str, object]] = [
     {"job": "pipeline-alerts", "minute": "0", "hour": "*", "step_minutes": 60, "local_hour": 8},
     {"job": "desk-digest", "minute": "0", "hour": "*", "step_minutes": 60, "local_hour": 8},
     {"job": "move-bookings", "minute": "5", "hour": "*", "step_minutes": 60},
+    {"job": "late-copy", "minute": "15", "hour": "*", "step_minutes": 60},
     {"job": "settle-makegoods", "minute": "20", "hour": "*", "step_minutes": 60},
     {"job": "keep-delivery", "minute": "30", "hour": "4", "step_minutes": 24 * 60},
     {"job": "tidy-up", "minute": "40", "hour": "3", "step_minutes": 24 * 60},

@@ -2,6 +2,7 @@
 
 from bookings.models.booking import IOBooking
 from bookings.models.codes import ClickSpool, PromoCode, VanityLink
+from bookings.models.copy import BookingCopy, CopyAlert
 from bookings.models.delivery import (
     AgreedCount,
     Aircheck,
@@ -16,7 +17,7 @@ from bookings.models.house import OrderNumber, OrderProfile
 from bookings.models.inventory import UNDATED_DROP, AdUnit, SlotClaim, slot_number
 from bookings.models.makegood import Makegood, MakegoodEntry, MakegoodOffer, MakegoodOption
 from bookings.models.order import InsertionOrder
-from bookings.models.paper import BookingCopy, CalendarFeed, OrderSignature, OrderVersion, SigningLink
+from bookings.models.paper import CalendarFeed, OrderSignature, OrderVersion, SigningLink
 
 __all__ = [
     "ClickSpool",
@@ -25,6 +26,7 @@ __all__ = [
     "OrderSignature",
     "CalendarFeed",
     "BookingCopy",
+    "CopyAlert",
     "UNDATED_DROP",
     "AdUnit",
     "AgreedCount",

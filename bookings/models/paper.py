@@ -1,4 +1,4 @@
-"""What left the house: versions of an order, the links to sign them, the signatures; copy and feeds."""
+"""What left the house: versions of an order, the links to sign them, the signatures; calendar feeds."""
 
 import pghistory
 from django.db import models
@@ -83,44 +83,6 @@ class SigningLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} → {', '.join(self.sent_to)}"
-
-
-@pghistory.track()
-class BookingCopy(models.Model):
-    """What the host is to say in a booking's reads: written by sales, accepted or sent back by the creator.
-
-    The approved version is frozen; a change after it is a new version.
-    """
-
-    class Status(models.TextChoices):
-        PROPOSED = "proposed", _("waiting for the creator")
-        CHANGE_ASKED = "change_asked", _("change asked for")
-        APPROVED = "approved", _("approved")
-        REPLACED = "replaced", _("replaced")
-
-    copy_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    booking = models.ForeignKey("bookings.IOBooking", on_delete=models.CASCADE, related_name="copies")
-    number = models.PositiveIntegerField()
-    talking_points = models.TextField()
-    must_say = models.TextField(blank=True)
-    disclosure = models.CharField(max_length=300, blank=True)
-    due_on = models.DateField(null=True, blank=True)
-    status = models.CharField(max_length=12, choices=Status, default=Status.PROPOSED)
-    answer = models.TextField(blank=True)
-    written_by = models.JSONField()
-    written_at = models.DateTimeField()
-    decided_by = models.JSONField(null=True, blank=True)
-    decided_at = models.DateTimeField(null=True, blank=True)
-    late_told_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        db_table = "booking_copies"
-        verbose_name = _("copy")
-        verbose_name_plural = _("copies")
-        constraints = [models.UniqueConstraint(fields=["booking", "number"], name="booking_copy_once")]
-
-    def __str__(self) -> str:
-        return f"{self.booking} · {self.number}"
 
 
 @pghistory.track()

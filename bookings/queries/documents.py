@@ -187,7 +187,7 @@ def _agreed(
         notice_days=profile.cancellation_notice_days,
         payment_days=profile.payment_days,
         materials_days=profile.materials_days,
-        materials_due=_working_days_before(first, profile.materials_days).isoformat() if first else "",
+        materials_due=working_days_before(first, profile.materials_days).isoformat() if first else "",
         shortfall_notice_by=_shortfall_notice(bookings, order.guarantee_days, zone),
         separation=profile.separation,
         category=clean(sponsor.category),
@@ -210,7 +210,7 @@ def _shortfall_notice(bookings: list[IOBooking], guarantee_days: int, zone: Zone
     return min(days).isoformat() if days else ""
 
 
-def _working_days_before(day: date, count: int) -> date:
+def working_days_before(day: date, count: int) -> date:
     """Return the day that lies `count` working days (Monday to Friday) before another."""
     while count > 0:
         day -= timedelta(days=1)

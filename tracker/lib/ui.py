@@ -66,6 +66,12 @@ PILLS: dict[str, dict[str, tuple[str, str, Any]]] = {
         "waived": ("stop", "off", _("Waived")),
         "withdrawn": ("stop", "off", _("Withdrawn")),
     },
+    "copy": {
+        "proposed": ("clock", "watch", _("Waiting for the creator")),
+        "change_asked": ("pen", "watch", _("Change asked for")),
+        "approved": ("done", "good", _("Approved")),
+        "replaced": ("stop", "off", _("Replaced")),
+    },
     "import": {
         "pending": ("clock", "", _("Pending")),
         "processing": ("again", "info", _("Processing")),
