@@ -12,6 +12,17 @@ class MetricsConfig(AppConfig):
     name = "metrics"
     label = "metrics"
     verbose_name = _("Shows and listeners")
+    # What its SQL makes besides the tables of models (tracker.tenants.wholeness).
+    also_in_schema = (
+        "listener_metrics",
+        "listener_metrics_totals",
+        "listener_metrics_breakdowns",
+        "metrics_daily_rollup",
+        "metrics_daily",
+        "check_fact_references()",
+        "keep_what_facts_need()",
+        "refresh_metrics_daily()",
+    )
 
     def ready(self) -> None:
         import_module("metrics.automation")

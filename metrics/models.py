@@ -213,6 +213,32 @@ class ReplacedMetric(models.Model):
         ]
 
 
+class MonthlyDetail(models.Model):
+    """A month of one episode by one source and one breakdown, added up when its days became too old to keep."""
+
+    month = models.DateField()
+    episode = models.ForeignKey(
+        "metrics.Episode",
+        models.CASCADE,
+        to_field="code",
+        db_column="episode_code",
+        related_name="+",
+        db_index=False,
+    )
+    source_code = models.SmallIntegerField()
+    breakdown_code = models.IntegerField()
+    downloads = models.BigIntegerField(null=True)
+    conversions = models.BigIntegerField(null=True)
+    revenue_cents = models.BigIntegerField(null=True)
+    # Of how many days it is the sum.
+    days = models.SmallIntegerField()
+
+    pk = models.CompositePrimaryKey("month", "episode", "source_code", "breakdown_code")
+
+    class Meta:
+        db_table = "metrics_monthly_detail"
+
+
 class DailyFigures(models.Model):
     """The columns that metrics_daily and its rollup share. Sources are never added up; listeners never over days."""
 

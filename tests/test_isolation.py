@@ -18,7 +18,7 @@ from tracker.accounts.models import User
 from tracker.automation.models import JobRun
 from tracker.events.models import Event
 from tracker.flags.services import switch
-from tracker.tenants.routing import tenant_app_labels
+from tracker.tenants.wholeness import tenant_app_labels
 
 MARK = "zz-belongs-to-beta"
 # Read-only pages and calls that take no id.

@@ -17,6 +17,7 @@ SCHEDULES: list[dict[str, object]] = [
     {"job": "settle-makegoods", "minute": "20", "hour": "*", "step_minutes": 60},
     {"job": "keep-delivery", "minute": "30", "hour": "4", "step_minutes": 24 * 60},
     {"job": "tidy-up", "minute": "40", "hour": "3", "step_minutes": 24 * 60},
+    {"job": "retain-detail", "minute": "50", "hour": "3", "step_minutes": 24 * 60},
     {"job": "weekly-mails", "minute": "40", "hour": "*", "step_minutes": 60},
     {"job": "expire-holds", "minute": "*/5", "hour": "*", "step_minutes": 5},
     {"job": "drain-clicks", "minute": "*/5", "hour": "*", "step_minutes": 5},
@@ -27,4 +28,5 @@ UPKEEP: list[tuple[str, int]] = [
     ("tracker.events.tasks.sweep_outboxes", 15),
     ("tracker.automation.tasks.sweep_runs", 60),
     ("tracker.automation.tasks.heartbeat", 30),
+    ("tracker.tenants.provisioning.erase_due", 3600),
 ]

@@ -151,6 +151,8 @@ DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 TENANT_MODEL = "tenants.Tenant"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
 TENANT_LIMIT_SET_CALLS = True
+# The role of web and workers, when they do not use the owner's: it gets its rights on what the owner makes.
+DATABASE_APP_ROLE = env("DATABASE_APP_ROLE", default="")
 TENANT_COLOR_ADMIN_APPS = False
 
 # --- audit: triggers keep every change of a tracked row, those of bulk writes and raw SQL too -------------------------
@@ -200,6 +202,9 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
+# Making, exporting and erasing tenants needs the owner of the database: a worker of its own may listen to this queue.
+OWNER_QUEUE = env("OWNER_QUEUE", default="celery")
+CELERY_TASK_ROUTES = {"tracker.tenants.provisioning.*": {"queue": OWNER_QUEUE}}
 CELERY_TASK_TENANT_CACHE_SECONDS = 0
 JOB_SCHEDULES = SCHEDULES
 UPKEEP_SCHEDULES = UPKEEP

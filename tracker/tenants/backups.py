@@ -2,7 +2,8 @@
 
 A backup is a folder: `database.dump` (pg_dump's custom format), `files.tar.gz` (what tenants stored) and
 `manifest.json`, written last, with sizes, digests and the number of rows of every table. A folder without a manifest
-is no backup. Restoring checks the digests first and the rows afterwards.
+is no backup. Restoring checks the digests first and the rows afterwards. An export is such a folder of one tenant,
+packed into one archive.
 """
 
 import hashlib
@@ -10,6 +11,9 @@ import json
 import os
 import subprocess
 import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -84,6 +88,46 @@ def open_backup(folder: Path) -> Backup:
     return Backup(folder, manifest)
 
 
+def export_tenant(*, tenant: Tenant, archive: Path, at: datetime) -> Backup:
+    """Write one tenant into one archive (data, files, manifest) that `unpacked` and `restore_tenant` take back.
+
+    Returns what the archive holds; its folder is gone by then. Raises Conflict("backup_exists"), and like back_up.
+    """
+    if archive.exists():
+        raise Conflict("backup_exists", f"{archive} is there already; name another file.")
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".export-") as place:
+        made = back_up(folder=Path(place) / tenant.schema_name, at=at, tenant=tenant)
+        draft = Path(place) / "archive.tar"
+        with tarfile.open(draft, "w") as packed:  # what is in it is compressed already
+            for name in (MANIFEST, DUMP, FILES):
+                packed.add(made.folder / name, arcname=name)
+        draft.chmod(0o600)
+        draft.rename(archive)
+    return made
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """Give the folder of a backup: the folder itself, or that of an archive, unpacked for as long as it is needed."""
+    if not path.is_file():
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="tracker-restore-") as place:
+        try:
+            with tarfile.open(path) as packed:
+                packed.extractall(place, filter="data")
+        except tarfile.TarError as error:
+            raise DomainError("not_a_backup", f"{path} is no archive of a tenant.") from error
+        yield Path(place)
+
+
+def folders_of(slug: str, root: Path, *, exports: bool = False) -> list[Path]:
+    """Return the folders of one tenant below the storage: its own, its clicks and, when asked for, its exports."""
+    places = [root / slug, root / "clicks" / slug, *([root / EXPORTS / slug] if exports else [])]
+    return [folder for folder in places if folder.is_dir()]
+
+
 def restore_everything(*, backup: Backup) -> None:
     """Put a whole backup into the database that the settings name, which must be empty.
 
@@ -118,7 +162,7 @@ def restore_tenant(*, backup: Backup, slug: str = "") -> Tenant:
         else:
             _restore_schema(backup, was, slug)
         _unpack_files(backup.folder / FILES, was=was, now=slug)
-        fields = {key: kept[key] for key in ("name", "currency", "time_zone", "locale", "is_platform")}
+        fields = {key: kept[key] for key in KEPT if key in kept}
         tenant = Tenant(schema_name=slug, status=Tenant.Status.SUSPENDED, status_note="restored", **fields)
         tenant.save()
         Domain.objects.create(domain=tenant.host, tenant=tenant, is_primary=True)
@@ -138,6 +182,8 @@ def count_rows(schema: str) -> dict[str, int]:
 
 
 DUMP, FILES, MANIFEST = "database.dump", "files.tar.gz", "manifest.json"
+EXPORTS = "exports"
+KEPT = ("name", "currency", "time_zone", "locale", "is_platform", "detail_kept_months")
 
 
 def _restore_schema(backup: Backup, was: str, slug: str) -> None:
@@ -164,8 +210,7 @@ def _restore_beside(backup: Backup, was: str, slug: str) -> None:
 
 
 def _describe(tenant: Tenant) -> dict[str, Any]:
-    names = ("name", "currency", "time_zone", "locale", "is_platform")
-    return {"slug": tenant.schema_name, **{name: getattr(tenant, name) for name in names}}
+    return {"slug": tenant.schema_name, **{name: getattr(tenant, name) for name in KEPT}}
 
 
 def _all_schemas() -> list[str]:
@@ -176,9 +221,14 @@ def _pack_files(target: Path, tenant: Tenant | None) -> None:
     root = Path(settings.MEDIA_ROOT)
     with tarfile.open(target, "w:gz") as archive:
         if tenant is None and root.exists():
-            archive.add(root, arcname=".")
-        elif tenant is not None and (root / tenant.schema_name).exists():
-            archive.add(root / tenant.schema_name, arcname=f"./{tenant.schema_name}")
+            archive.add(root, arcname=".", filter=_without_exports)
+        elif tenant is not None:
+            for folder in folders_of(tenant.schema_name, root):
+                archive.add(folder, arcname=f"./{folder.relative_to(root)}")
+
+
+def _without_exports(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    return None if member.name == f"./{EXPORTS}" else member
 
 
 def _unpack_files(archive: Path, *, was: str = "", now: str = "") -> None:
@@ -187,9 +237,11 @@ def _unpack_files(archive: Path, *, was: str = "", now: str = "") -> None:
     with tarfile.open(archive) as packed:
         members = packed.getmembers()
         for member in members:
-            head, _slash, rest = member.name.removeprefix("./").partition("/")
-            if was and head == was:
-                member.name = f"{now}/{rest}" if rest else now
+            parts = member.name.removeprefix("./").split("/")
+            if was:
+                place = 1 if parts[0] == "clicks" else 0
+                parts[place : place + 1] = [now]
+                member.name = "/".join(parts)
         packed.extractall(root, members=members, filter="data")
 
 

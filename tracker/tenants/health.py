@@ -19,6 +19,7 @@ from redis import RedisError
 
 from tracker.tenants.models import Tenant
 from tracker.tenants.routing import is_migrated
+from tracker.tenants.wholeness import incomplete
 
 # Written by a task of tracker.automation that beat sends through the queue twice a minute.
 HEARTBEAT_KEY = "worker-heartbeat"
@@ -78,14 +79,16 @@ def _beat() -> dict[str, Any]:
 
 
 def _tenants() -> dict[str, Any]:
-    """Count the tenants whose schema lacks a migration; looked at twice a minute, since it asks each of them."""
+    """Count the tenants whose schema lacks a migration, or something that stood there; looked at twice a minute."""
     global _tenants_seen
     now = time.monotonic()
     if _tenants_seen is None or _tenants_seen[0] < now:
         with schema_context(get_public_schema_name()):
             schemas = list(Tenant.objects.filter(status=Tenant.Status.ACTIVE).values_list("schema_name", flat=True))
             behind = sum(not is_migrated(schema) for schema in schemas)
-        found = {"ok": behind == 0, "active": len(schemas), "behind_on_migrations": behind}
+            damaged = len(incomplete(schemas)) if not behind else 0
+        found = {"ok": not behind and not damaged, "active": len(schemas), "behind_on_migrations": behind}
+        found["damaged"] = damaged
         _tenants_seen = (now + LOOK_AT_TENANTS_EVERY_SECONDS, found)
     return _tenants_seen[1]
 

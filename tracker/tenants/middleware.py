@@ -107,7 +107,7 @@ def _refuse_closed(request: HttpRequest, route: Route) -> HttpResponse | None:
     if status == Tenant.Status.SUSPENDED:
         detail = _("This account is suspended. Ask the people who run the service.")
         return _refuse(request, 403, "tenant_suspended", detail)
-    if status != Tenant.Status.ACTIVE or not route.is_migrated:
+    if status != Tenant.Status.ACTIVE or not route.is_whole:
         detail = _("This site is being prepared. Try again in a moment.")
         response = _refuse(request, 503, "tenant_not_ready", detail)
         response["Retry-After"] = str(RETRY_SECONDS)

@@ -1,7 +1,7 @@
 """The houses that use the product. These tables stand in `public`; everything else of a tenant stands in its schema."""
 
 from django.conf import settings
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
@@ -9,7 +9,10 @@ from django_tenants.models import DomainMixin, TenantMixin
 from tracker.lib.states import Stateful
 
 SLUG = RegexValidator(r"^[a-z][a-z0-9_]{2,40}$", _("Use 3 to 41 small letters, digits or _, starting with a letter."))
-RESERVED_SLUGS = frozenset({"public", "pg_catalog", "pg_toast", "information_schema", "www", "api", "admin", "static"})
+# Names of schemas that are not a tenant's, of hosts, and of the folders beside those of tenants below MEDIA_ROOT.
+RESERVED_SLUGS = frozenset(
+    {"public", "pg_catalog", "pg_toast", "information_schema", "www", "api", "admin", "static", "clicks", "exports"}
+)
 
 
 class Tenant(Stateful, TenantMixin):
@@ -27,6 +30,7 @@ class Tenant(Stateful, TenantMixin):
         Status.ACTIVE: {Status.SUSPENDED, Status.DELETING},
         Status.SUSPENDED: {Status.ACTIVE, Status.DELETING},
         Status.FAILED: {Status.PROVISIONING, Status.DELETING},
+        Status.DELETING: {Status.SUSPENDED},
     }
 
     # Schemas are made by the provisioning job, never inside a request, and dropped only by the deletion job.
@@ -42,6 +46,18 @@ class Tenant(Stateful, TenantMixin):
     locale = models.CharField(max_length=16, default="en")
     # Who is invited as the first administrator, when a task of the platform makes the tenant.
     admin_email = models.EmailField(_("first administrator"), blank=True)
+    # Empty: for ever. Totals of a day are kept whatever stands here.
+    detail_kept_months = models.PositiveSmallIntegerField(
+        _("months of detail"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_(
+            "Daily figures by app, country and the like are added up to months after this many months. Empty: never."
+        ),
+    )
+    # Set with the status "being deleted": until then it can be kept after all.
+    erase_after = models.DateTimeField(_("erased after"), null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -50,6 +66,10 @@ class Tenant(Stateful, TenantMixin):
         verbose_name_plural = _("tenants")
         constraints = [
             models.UniqueConstraint("is_platform", name="one_platform_tenant", condition=models.Q(is_platform=True)),
+            models.CheckConstraint(
+                name="tenant_deleting_has_its_day",
+                condition=models.Q(status="deleting") ^ models.Q(erase_after__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,8 @@
-"""Making a tenant that was asked for in the platform's admin."""
+"""What the platform's admin asks for and the owner of the database does: making, exporting and erasing tenants."""
 
+from pathlib import Path
+
+from django.conf import settings
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -8,6 +11,8 @@ from tracker.accounts.mail import send_invitation
 from tracker.accounts.models import Role, User
 from tracker.lib.actors import SYSTEM
 from tracker.lib.errors import Conflict
+from tracker.tenants.backups import EXPORTS, export_tenant
+from tracker.tenants.erasure import due_for_erasure, erase
 from tracker.tenants.queries import get_tenant_by_slug
 from tracker.tenants.services import provision
 from tracker.tenants.tasks import public_task
@@ -29,3 +34,23 @@ def provision_requested(slug: str) -> None:
         except Conflict:
             return  # a second run of this task: the letter was sent by the first
         send_invitation(address=tenant.address, invitation=invitation, token=token, house=tenant.name)
+
+
+@public_task
+def export_requested(slug: str) -> None:
+    """Write an archive of a tenant where the platform's admin finds it."""
+    at = timezone.now()
+    export_tenant(tenant=get_tenant_by_slug(slug), archive=exports_of(slug) / f"{slug}-{at:%Y%m%dT%H%M%SZ}.tar", at=at)
+
+
+@public_task
+def erase_due() -> None:
+    """Erase the tenants whose grace period is over."""
+    at = timezone.now()
+    for tenant in due_for_erasure(at=at):
+        erase(tenant=tenant, at=at)
+
+
+def exports_of(slug: str) -> Path:
+    """Return the folder of a tenant's archives; it goes with the tenant."""
+    return Path(settings.MEDIA_ROOT) / EXPORTS / slug

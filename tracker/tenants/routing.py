@@ -7,17 +7,15 @@ at once and bumps a number in the shared cache, which the others look at once a 
 import time
 from dataclasses import dataclass
 
-from django.apps import apps
-from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.utils import ProgrammingError
-from django_tenants.routers import TenantSyncRouter
 from django_tenants.utils import get_public_schema_name, schema_context
 from redis.exceptions import RedisError
 
 from tracker.tenants.models import Domain, Tenant
+from tracker.tenants.wholeness import missing_in, tenant_app_labels
 
 KEEP_SECONDS = 30.0
 # A tenant that is not ready yet is looked at again soon, so that it opens as soon as it is.
@@ -29,10 +27,10 @@ VERSION_KEY = "tenant-map-version"
 
 @dataclass(frozen=True)
 class Route:
-    """A tenant and whether its schema has every migration that this code knows."""
+    """A tenant, and whether its schema has every migration, table, view and function that this code knows."""
 
     tenant: Tenant
-    is_migrated: bool
+    is_whole: bool
 
 
 class _Map:
@@ -121,19 +119,13 @@ def tenant_migrations() -> set[tuple[str, str]]:
     return _known_migrations
 
 
-def tenant_app_labels() -> set[str]:
-    """Return the labels of the apps whose tables stand in a tenant's schema."""
-    router = TenantSyncRouter()
-    return {one.label for one in apps.get_app_configs() if router.app_in_list(one.label, settings.TENANT_APPS)}
-
-
 def _remember(key: str, tenant: Tenant, now: float) -> Route:
-    migrated = tenant.status != Tenant.Status.PROVISIONING and is_migrated(tenant.schema_name)
-    route = Route(tenant=tenant, is_migrated=migrated)
-    ready = migrated and tenant.status == Tenant.Status.ACTIVE
+    schema = tenant.schema_name
+    whole = tenant.status == Tenant.Status.ACTIVE and is_migrated(schema) and not missing_in(schema)
+    route = Route(tenant=tenant, is_whole=whole)
     if len(_map.by_host) >= MOST_HOSTS:
         _map.by_host.clear()
-    _map.by_host[key] = (now + (KEEP_SECONDS if ready else KEEP_NOT_READY_SECONDS), route)
+    _map.by_host[key] = (now + (KEEP_SECONDS if whole else KEEP_NOT_READY_SECONDS), route)
     return route
 
 

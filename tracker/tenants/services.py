@@ -2,7 +2,6 @@
 
 from zoneinfo import available_timezones
 
-from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
@@ -15,7 +14,9 @@ from tracker.accounts.services import create_user
 from tracker.lib.errors import Conflict, DomainError
 from tracker.tenants.blueprints import recorded, replay
 from tracker.tenants.models import RESERVED_SLUGS, SLUG, Domain, Tenant
-from tracker.tenants.routing import is_migrated, tenant_app_labels
+from tracker.tenants.rights import grant_rights
+from tracker.tenants.routing import is_migrated
+from tracker.tenants.wholeness import missing_in
 
 PLATFORM_SLUG = "platform"
 
@@ -95,6 +96,7 @@ def provision(*, tenant: Tenant, admin_email: str = "", admin_password: str | No
             _make_schema(tenant.schema_name)
             _fill_schema(tenant.schema_name)
             _check_complete(tenant.schema_name)
+            grant_rights(tenant.schema_name)
             with schema_context(tenant.schema_name), transaction.atomic():
                 ensure_roles()
                 if admin_email and admin_password:
@@ -113,9 +115,12 @@ def migrate_tenant(schema: str) -> None:
 
 
 def set_tenant_status(*, tenant: Tenant, to: Tenant.Status, note: str = "") -> Tenant:
-    """Suspend or reopen a tenant. Raises Conflict("invalid_transition")."""
+    """Suspend or reopen a tenant. Raises Conflict("invalid_transition"), Conflict("being_deleted")."""
     with schema_context(get_public_schema_name()), transaction.atomic():
         tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
+        if Tenant.Status.DELETING in (tenant.status, to):
+            detail = _("%(name)s is being deleted. Keep it after all first.") % {"name": tenant}
+            raise Conflict("being_deleted", detail)
         if tenant.status != to:
             _set_status(tenant, to, note=note)
     return tenant
@@ -154,15 +159,7 @@ def _fill_schema(schema: str) -> None:
 
 
 def _check_complete(schema: str) -> None:
-    """Refuse to open a schema that lacks a table: a missing one would silently be read from `public`."""
-    labels = tenant_app_labels()
-    wanted = {
-        model._meta.db_table
-        for model in apps.get_models(include_auto_created=True)
-        if model._meta.app_label in labels and model._meta.managed and not model._meta.proxy
-    }
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema])
-        missing = wanted - {name for (name,) in cursor.fetchall()}
+    """Refuse to open a schema that lacks something: a missing table would silently be read from `public`."""
+    missing = missing_in(schema)
     if missing or not is_migrated(schema):
-        raise RuntimeError(f"Schema {schema} is incomplete; missing tables: {', '.join(sorted(missing)) or 'none'}.")
+        raise RuntimeError(f"Schema {schema} is incomplete; missing: {', '.join(missing) or 'migrations'}.")

@@ -30,7 +30,12 @@ def test_health_is_answered_on_every_host_without_a_key(database, host):
 
     assert answer.status_code == 200
     assert answer.json()["checks"]["database"] == {"ok": True, "postgresql": 18}
-    assert answer.json()["checks"]["tenants"] == {"ok": True, "active": 3, "behind_on_migrations": 0}
+    assert answer.json()["checks"]["tenants"] == {
+        "ok": True,
+        "active": 3,
+        "behind_on_migrations": 0,
+        "damaged": 0,
+    }
     assert answer["Cache-Control"] == "no-store"
 
 
@@ -81,7 +86,12 @@ def test_a_tenant_behind_on_migrations_is_counted_and_not_named(tenant):
 
     answer = Client().get("/readyz")
 
-    assert answer.json()["checks"]["tenants"] == {"ok": False, "active": 3, "behind_on_migrations": 1}
+    assert answer.json()["checks"]["tenants"] == {
+        "ok": False,
+        "active": 3,
+        "behind_on_migrations": 1,
+        "damaged": 0,
+    }
     assert b"acme" not in answer.content
 
 

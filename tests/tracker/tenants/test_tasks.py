@@ -3,6 +3,7 @@
 import pytest
 from celery import shared_task
 from django.db import connection, transaction
+from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 from kombu.exceptions import OperationalError
 
@@ -53,7 +54,8 @@ def test_a_task_of_a_tenant_that_never_was_does_not_run(tenant):
 
 @pytest.mark.parametrize("status", [Tenant.Status.SUSPENDED, Tenant.Status.DELETING, Tenant.Status.PROVISIONING])
 def test_a_task_of_a_tenant_that_is_not_open_does_not_run(tenant, other_tenant, status):
-    Tenant.objects.filter(pk=other_tenant.pk).update(status=status)
+    erase_after = timezone.now() if status == Tenant.Status.DELETING else None
+    Tenant.objects.filter(pk=other_tenant.pk).update(status=status, erase_after=erase_after)
 
     outcome = note_schema.apply(headers={"_schema_name": "beta"}, throw=False)
 

@@ -5,8 +5,10 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django_tenants.utils import get_public_schema_name
 
 from tracker.tenants.models import Tenant
+from tracker.tenants.rights import grant_rights
 from tracker.tenants.routing import is_migrated
 from tracker.tenants.services import migrate_tenant
 
@@ -17,6 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         connection.set_schema_to_public()
         call_command("migrate_schemas", shared=True, interactive=False, verbosity=0)
+        grant_rights(get_public_schema_name())
         made = Tenant.objects.exclude(status__in=[Tenant.Status.PROVISIONING, Tenant.Status.DELETING])
         failed: list[str] = []
         for tenant in made.order_by("-is_platform", "schema_name"):
@@ -30,6 +33,7 @@ class Command(BaseCommand):
             return
         try:
             migrate_tenant(tenant.schema_name)
+            grant_rights(tenant.schema_name)
         except Exception as error:
             connection.close()
             connection.set_schema_to_public()
