@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -17,9 +18,7 @@ from tracker.api.views import TrackerViewSet
 from tracker.lib.errors import DomainError
 from tracker.tenants.context import current_tenant
 
-IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The deal's ETag as last read; 412 when it changed since."
-)
+LARGEST = 10**15
 
 
 class DealSerializer(serializers.ModelSerializer):
@@ -41,26 +40,35 @@ class DealDetailSerializer(DealSerializer):
             *DealSerializer.Meta.fields,
             *("allowed_stages", "advertiser_id", "campaign_value", "currency", "expected_close_on"),
             *("flight_first_day", "flight_last_day", "wanted_impressions", "closed_at", "lost_reason", "source"),
+            *("next_step", "next_step_on", "created_at", "updated_at"),
         )
 
 
 class NewDealSerializer(serializers.Serializer):
     name = serializers.CharField(max_length=200)
     advertiser_id = serializers.UUIDField()
-    campaign_value = serializers.IntegerField(min_value=0, default=0, help_text="integer cents")
+    campaign_value = serializers.IntegerField(min_value=0, max_value=LARGEST, default=0, help_text="integer cents")
     currency = serializers.RegexField(r"^[A-Z]{3}$", required=False, help_text="ISO code; the house's own by default")
     expected_close_on = serializers.DateField(required=False, allow_null=True)
     flight_first_day = serializers.DateField(required=False, allow_null=True)
     flight_last_day = serializers.DateField(required=False, allow_null=True)
-    wanted_impressions = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    wanted_impressions = serializers.IntegerField(min_value=1, max_value=LARGEST, required=False, allow_null=True)
     source = serializers.CharField(max_length=64, required=False, allow_blank=True)
     notes = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
+    next_step = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    next_step_on = serializers.DateField(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         first, last = attrs.get("flight_first_day"), attrs.get("flight_last_day")
         if first and last and last < first:
             raise serializers.ValidationError({"flight_last_day": "The flight ends before it begins."})
         return attrs
+
+
+class ChangedDealSerializer(NewDealSerializer):
+    """What may change on a deal; its stage moves by PATCH /deals/{campaign_id}/stage."""
+
+    campaign_value = serializers.IntegerField(min_value=0, max_value=LARGEST, required=False, help_text="integer cents")
 
 
 class StageSerializer(serializers.Serializer):
@@ -77,6 +85,14 @@ class DealViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     scope = "deals"
     permission = {"stage": "deals.change_campaign"}
     bound = {"sponsor": "sponsor_id"}
+    keeps_version = True
+    ordering_fields = {
+        "name": "name",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+        "stage_changed_at": "stage_changed_at",
+        "campaign_value": "campaign_value",
+    }
     queryset = Campaign.objects.order_by("-campaign_id")
     serializer_class = DealDetailSerializer
     lookup_field = "campaign_id"
@@ -107,14 +123,29 @@ class DealViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
         wanted = NewDealSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         fields = dict(wanted.validated_data)
-        sponsor = Sponsor.objects.filter(pk=fields.pop("advertiser_id")).first()
-        if sponsor is None:
-            raise DomainError("unknown_advertiser", "There is no such advertiser here.", field="advertiser_id")
+        sponsor = _sponsor(fields.pop("advertiser_id"))
         fields.setdefault("currency", current_tenant().currency)
         campaign = services.open_deal(sponsor=sponsor, by=request.user, at=self.now, **fields)
-        return _with_tag(Response(self.get_serializer(campaign).data, status=201), campaign)
+        response = _with_tag(Response(self.get_serializer(campaign).data, status=201), campaign)
+        response["Location"] = f"{request.path}/{campaign.pk}"
+        return response
 
-    @extend_schema(request=StageSerializer, responses=DealSerializer, parameters=[IF_MATCH])
+    @extend_schema(request=ChangedDealSerializer(partial=True), responses=DealDetailSerializer)
+    def partial_update(self, request: Request, campaign_id: str) -> Response:
+        """Change what a deal says about itself. The same values again change nothing."""
+        campaign = self.get_object()
+        wanted = ChangedDealSerializer(data=request.data, partial=True)
+        wanted.is_valid(raise_exception=True)
+        fields = dict(wanted.validated_data)
+        if "advertiser_id" in fields:
+            fields["sponsor"] = _sponsor(fields.pop("advertiser_id"))
+        _check_flight(campaign, fields)
+        changed = services.change_deal(
+            campaign=campaign, by=request.user, at=self.now, if_version=_wanted_version(request), **fields
+        )
+        return _with_tag(Response(self.get_serializer(changed).data), changed)
+
+    @extend_schema(request=StageSerializer, responses=DealSerializer)
     @action(detail=True, methods=["patch"])
     def stage(self, request: Request, campaign_id: str) -> Response:
         """Move a deal to another stage. The same stage again is a 200 and changes nothing."""
@@ -137,7 +168,17 @@ class SponsorSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Sponsor
-        fields = ("advertiser_id", "name", "aliases", "website_url", "category", "tags", "is_archived")
+        fields = (
+            *("advertiser_id", "name", "aliases", "website_url", "category", "tags", "is_archived"),
+            *("created_at", "updated_at"),
+        )
+        read_only_fields = ("created_at", "updated_at")
+
+
+class SponsorFilter(filters.FilterSet):
+    class Meta:
+        model = Sponsor
+        fields = ("name", "category", "is_archived")
 
 
 class SponsorViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
@@ -147,9 +188,42 @@ class SponsorViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     scope = "deals"
     bound = {"sponsor": "sponsor_id"}
     queryset = Sponsor.objects.filter(merged_into__isnull=True).order_by("-sponsor_id")
+    ordering_fields = {"name": "name", "created_at": "created_at", "updated_at": "updated_at"}
     serializer_class = SponsorSerializer
+    filterset_class = SponsorFilter
     lookup_field = "sponsor_id"
     lookup_value_converter = "uuid"
+
+    @extend_schema(request=SponsorSerializer, responses={201: SponsorSerializer})
+    def create(self, request: Request) -> Response:
+        """Add an advertiser. Spellings of one company are not refused; people are asked about them in the admin."""
+        wanted = SponsorSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        return self.answer(services.add_sponsor(by=request.user, at=self.now, **wanted.validated_data), status=201)
+
+    @extend_schema(request=SponsorSerializer(partial=True), responses=SponsorSerializer)
+    def partial_update(self, request: Request, sponsor_id: str) -> Response:
+        """Change what is known of an advertiser."""
+        sponsor = self.get_object()
+        wanted = SponsorSerializer(sponsor, data=request.data, partial=True)
+        wanted.is_valid(raise_exception=True)
+        fields: dict[str, Any] = wanted.validated_data
+        return self.answer(services.change_sponsor(sponsor=sponsor, by=request.user, at=self.now, **fields))
+
+
+def _sponsor(key: Any) -> Sponsor:
+    sponsor = Sponsor.objects.filter(pk=key).first()
+    if sponsor is None:
+        raise DomainError("unknown_advertiser", "There is no such advertiser here.", field="advertiser_id")
+    return sponsor
+
+
+def _check_flight(campaign: Campaign, fields: dict[str, Any]) -> None:
+    """Refuse a flight that ends before it begins, when one of its days was sent and the other stands."""
+    first = fields.get("flight_first_day", campaign.flight_first_day)
+    last = fields.get("flight_last_day", campaign.flight_last_day)
+    if first and last and last < first:
+        raise DomainError("flight_reversed", "The flight ends before it begins.", field="flight_last_day")
 
 
 def _with_tag(response: Response, campaign: Campaign) -> Response:

@@ -3,18 +3,22 @@
 from typing import Any
 
 from django.urls import path
+from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
 
 from etl import queries, services
 from etl.models import Import, RowIssue
 from etl.services.starting import KINDS, check_size
 from etl.tasks import run_imports
-from tracker.api.views import TrackerView
+from tracker.api.views import TrackerMixin, TrackerView, TrackerViewSet
 from tracker.flags.services import is_on
 from tracker.lib.errors import DomainError, NotFound
 from tracker.tenants.tasks import enqueue
@@ -41,7 +45,17 @@ class ImportSerializer(serializers.ModelSerializer):
         model = Import
         fields = (
             *("import_id", "status", "records_imported", "records_failed", "error_message"),
-            *("source", "kind", "file_name", "started_at", "completed_at", "undone_at", "metadata", "progress"),
+            *(
+                "source",
+                "kind",
+                "file_name",
+                "created_at",
+                "started_at",
+                "completed_at",
+                "undone_at",
+                "metadata",
+                "progress",
+            ),
         )
 
     def get_progress(self, run: Import) -> dict[str, int]:
@@ -139,7 +153,7 @@ class GoogleSheetsView(TrackerView):
         return Response(ImportSerializer(run).data, status=202)
 
 
-class ImportReadView(TrackerView):
+class ImportReadView(TrackerMixin):
     """Reading about imports is open when either way in is."""
 
     @property
@@ -147,7 +161,7 @@ class ImportReadView(TrackerView):
         return None if is_on("ENABLE_GOOGLE_SHEETS_IMPORT") else "ENABLE_ETL_CSV_UPLOAD"
 
 
-class StatusView(ImportReadView):
+class StatusView(ImportReadView, TrackerView):
     """How one import stands, with its progress and the rows that could not be taken."""
 
     scope = "etl"
@@ -161,7 +175,7 @@ class StatusView(ImportReadView):
         return Response(ImportDetailSerializer(run).data)
 
 
-class HistoryView(ImportReadView):
+class HistoryView(ImportReadView, TrackerView):
     """All imports, newest first: 50 a page, 200 at most."""
 
     scope = "etl"
@@ -195,7 +209,49 @@ def _number(request: Request, name: str, default: int, most: int) -> int:
     return int(text)
 
 
+class ImportFilter(filters.FilterSet):
+    started_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+
+    class Meta:
+        model = Import
+        fields = ("status", "source", "kind", "is_dry_run", "started_after")
+
+
+class ImportViewSet(ImportReadView, RetrieveModelMixin, ListModelMixin, TrackerViewSet):
+    """Imports, newest first; one is begun by `POST /etl/upload` or `/etl/google-sheets`."""
+
+    scope = "etl"
+    permission = {
+        "list": "etl.view_import",
+        "retrieve": "etl.view_import",
+        "cancel": "etl.add_import",
+        "undo": "etl.add_import",
+    }
+    queryset = Import.objects.order_by("-import_id")
+    ordering_fields = {"created_at": "created_at", "records_failed": "records_failed"}
+    serializer_class = ImportSerializer
+    filterset_class = ImportFilter
+    lookup_field = "import_id"
+    lookup_value_converter = "uuid"
+
+    @extend_schema(request=None, responses=ImportSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, import_id: str) -> Response:
+        """Stop an import that has not ended; nothing of it stays."""
+        return self.answer(services.cancel_import(import_run=self.get_object(), by=self.actor, at=self.now))
+
+    @extend_schema(request=None, responses=ImportSerializer)
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, import_id: str) -> Response:
+        """Take back what a completed import of figures brought, exactly."""
+        return self.answer(services.undo_import(import_run=self.get_object(), by=self.actor, at=self.now))
+
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("imports", ImportViewSet, basename="import")
+
 urlpatterns = [
+    *router.urls,
     path("etl/upload", UploadView.as_view()),
     path("etl/google-sheets", GoogleSheetsView.as_view()),
     path("etl/status/<uuid:import_id>", StatusView.as_view()),

@@ -91,15 +91,20 @@ class RecalculateView(TrackerView):
 
 
 class MatchViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
-    """Matches, newest pair first; ?advertiser_id= and ?podcast_id= narrow the list."""
+    """Matches, newest pair first."""
 
     flag = FLAG
     scope = "match"
     bound = {"sponsor": "advertiser_id"}
     queryset = Match.objects.order_by("-match_id")
+    ordering_fields = {"score": "score", "updated_at": "updated_at"}
     serializer_class = MatchSerializer
     lookup_field = "match_id"
     lookup_value_converter = "uuid"
+
+    @extend_schema(parameters=[OpenApiParameter(name, UUID) for name in ("advertiser_id", "podcast_id")])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Match]:
         found = super().get_queryset()
@@ -118,6 +123,8 @@ class RunViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     scope = "match"
     permission = "matchmaking.recalculate_match"
     queryset = Run.objects.order_by("-run_id")
+    ordering_fields = {"queued_at": "queued_at"}
+    filterset_fields = ("status", "scope")
     serializer_class = RunSerializer
     lookup_field = "run_id"
     lookup_value_converter = "uuid"
@@ -141,6 +148,8 @@ class FeedbackViewSet(CreateModelMixin, ListModelMixin, TrackerViewSet):
     permission = {"list": "matchmaking.view_match", "create": "matchmaking.view_match"}
     bound = {"sponsor": "advertiser_id"}
     queryset = Feedback.objects.order_by("-feedback_id")
+    ordering_fields = {"given_at": "given_at"}
+    filterset_fields = ("verdict",)
     serializer_class = FeedbackSerializer
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:

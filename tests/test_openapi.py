@@ -87,7 +87,7 @@ def _try(operation, headers, site) -> None:
     )
     @hypothesis.given(case=operation.as_strategy())
     def run(case) -> None:
-        # Sparse answers leave out what the description calls required; tests/tracker/api/test_views.py has them.
+        # Sparse answers leave out what the description calls required; tests/tracker/api/test_resources.py has them.
         case.query.pop("fields", None)
         response = case.call(headers=headers, base_url=site)
         case.validate_response(response, excluded_checks=[CHECKS.get_one("positive_data_acceptance")])

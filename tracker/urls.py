@@ -1,12 +1,13 @@
 """A tenant's site: pages, admin and API. Wiring: this file names everything and is imported by nobody."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from matchmaking.api import unversioned
 from tracker.api.docs import DocsView, schema
+from tracker.api.names import also_called
 
-api_v1 = [
+api_v1: list[URLPattern | URLResolver] = [
     path("", include("etl.api")),
     path("", include("metrics.api")),
     path("", include("deals.api")),
@@ -16,6 +17,8 @@ api_v1 = [
     path("", include("tracker.automation.api")),
     path("", include("tracker.events.api")),
     path("", include("tracker.api.keys")),
+    # The nouns of the trade lead to the names under which partners know them.
+    *also_called({"campaigns": "deals", "sponsors": "advertisers", "bookings": "io", "api-keys": "keys"}),
 ]
 
 urlpatterns = [

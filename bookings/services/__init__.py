@@ -4,7 +4,7 @@ from bookings.services.ad_units import add_ad_unit, change_ad_unit
 from bookings.services.bookings import Upserted, change_booking, schedule_booking, upsert_booking
 from bookings.services.exports import Printed, export_pdf
 from bookings.services.moves import cancellation_preview, move_booking
-from bookings.services.orders import draft_order, number_order, order_zone_name
+from bookings.services.orders import change_order, draft_order, number_order, order_zone_name
 from bookings.services.slots import block_slot, unblock_slot
 from bookings.services.versions import Sent, send_order, sign_order
 
@@ -17,6 +17,7 @@ __all__ = [
     "cancellation_preview",
     "change_ad_unit",
     "change_booking",
+    "change_order",
     "draft_order",
     "export_pdf",
     "move_booking",

@@ -1,6 +1,7 @@
 """The paper around bookings."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,7 +14,7 @@ from deals.models import Campaign
 from metrics.models import Podcast
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor
-from tracker.lib.errors import NotFound
+from tracker.lib.errors import Conflict, NotFound
 from tracker.tenants.context import current_tenant
 
 
@@ -46,6 +47,39 @@ def draft_order(
     if kept.pk == made[0].pk:
         emit("order.drafted", subject=kept, by=by, at=at, data=_told(kept))
     return kept
+
+
+# The terms of a draft; parties, currency and zone come with its deal and its lines.
+ORDER_FIELDS = frozenset(
+    (
+        *("commission_permille", "measurement_of_record", "guarantee_days", "tolerance_permille"),
+        *("buyer_reference", "external_ref"),
+    )
+)
+
+
+@transaction.atomic
+def change_order(*, order: InsertionOrder, by: HasActor | Actor, at: datetime, **changes: Any) -> InsertionOrder:
+    """Change the terms of a draft. The same values again change and emit nothing.
+
+    Emits order.changed with the names of the fields. Raises Conflict("order_not_draft"): what was sent is changed by
+    a new version alone.
+    """
+    unknown = set(changes) - ORDER_FIELDS
+    if unknown:
+        raise TypeError(f"not to be changed on an order: {', '.join(sorted(unknown))}")
+    order = InsertionOrder.objects.select_for_update().get(pk=order.pk)
+    changed = sorted(name for name, value in changes.items() if getattr(order, name) != value)
+    if not changed:
+        return order
+    if order.status != InsertionOrder.Status.DRAFT:
+        message = _("This order is %(status)s; only a draft can be changed. Send a new version instead.")
+        raise Conflict("order_not_draft", message % {"status": order.get_status_display()}, current=order.status)
+    for name in changed:
+        setattr(order, name, changes[name])
+    order.save(update_fields=changed)
+    emit("order.changed", subject=order, by=by, at=at, data={**_told(order), "fields": changed})
+    return order
 
 
 def order_zone_name(campaign: Campaign) -> str:

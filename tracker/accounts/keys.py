@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -23,6 +24,21 @@ def revoke(*, key: ApiKey, at: datetime) -> ApiKey:
     if key.revoked_at is None:
         key.revoked_at = at
         key.save(update_fields=["revoked_at"])
+    return key
+
+
+@transaction.atomic
+def change(*, key: ApiKey, at: datetime, **changes: Any) -> ApiKey:
+    """Change name, scopes, allowed_networks or expires_at. Raises Conflict("key_ended") for one that has ended."""
+    key = ApiKey.objects.select_for_update().get(pk=key.pk)
+    if not key.is_usable(at):
+        raise Conflict("key_ended", _("This key has ended; make a new one."))
+    if "scopes" in changes:
+        changes["scopes"] = sorted(set(changes["scopes"]))
+    for name in ("name", "scopes", "allowed_networks", "expires_at"):
+        if name in changes:
+            setattr(key, name, changes[name])
+    key.save(update_fields=["name", "scopes", "allowed_networks", "expires_at"])
     return key
 
 

@@ -60,6 +60,11 @@ class NewKeySerializer(serializers.Serializer):
             raise serializers.ValidationError(error.messages) from error
 
 
+class ChangedKeySerializer(NewKeySerializer):
+    role = None
+    bindings = None
+
+
 class KeyViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     """The keys of this tenant. Their texts are never shown again."""
 
@@ -68,11 +73,15 @@ class KeyViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
         "list": "accounts.view_apikey",
         "retrieve": "accounts.view_apikey",
         "create": "accounts.add_apikey",
+        "partial_update": "accounts.change_apikey",
         "rotate": "accounts.change_apikey",
         "revoke": "accounts.change_apikey",
     }
     queryset = ApiKey.objects.order_by("-key_id")
     ordering = "-key_id"
+    ordering_fields = {"created_at": "created_at", "name": "name"}
+    filterset_fields = ("name", "prefix", "role")
+    untagged = frozenset({"last_used_at"})
     serializer_class = KeySerializer
     lookup_field = "key_id"
     lookup_value_converter = "uuid"
@@ -85,7 +94,16 @@ class KeyViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
         fields: dict[str, Any] = dict(wanted.validated_data)
         self._check_scopes(fields["scopes"])
         key, text = create_api_key(by=self.actor, at=self.now, **fields)
-        return Response({**KeySerializer(key).data, "key": text}, status=201)
+        return self._with_text(key, text, status=201)
+
+    @extend_schema(request=ChangedKeySerializer(partial=True), responses=KeySerializer)
+    def partial_update(self, request: Request, key_id: str) -> Response:
+        """Change a key's name, scopes, networks or end. Role and bindings are for life: make another key."""
+        key = self.get_object()
+        wanted = ChangedKeySerializer(data=request.data, partial=True)
+        wanted.is_valid(raise_exception=True)
+        self._check_scopes(wanted.validated_data.get("scopes", []))
+        return self.answer(keys.change(key=key, at=self.now, **wanted.validated_data))
 
     @extend_schema(request=None, responses=KeyWithTextSerializer)
     @action(detail=True, methods=["post"])
@@ -94,13 +112,18 @@ class KeyViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
         key = self.get_object()
         self._check_scopes(key.scopes)
         fresh, text = keys.rotate(key=key, by=self.actor, at=self.now)
-        return Response({**KeySerializer(fresh).data, "key": text})
+        return self._with_text(fresh, text)
 
     @extend_schema(request=None, responses=KeySerializer)
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, key_id: str) -> Response:
         """End a key now."""
-        return Response(KeySerializer(keys.revoke(key=self.get_object(), at=self.now)).data)
+        return self.answer(keys.revoke(key=self.get_object(), at=self.now))
+
+    def _with_text(self, key: ApiKey, text: str, *, status: int = 200) -> Response:
+        response = self.answer(key, status=status)
+        response.data = {**response.data, "key": text}
+        return response
 
     def _check_scopes(self, scopes: list[str]) -> None:
         mine = self.request.auth

@@ -40,16 +40,25 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The same key and request again, within 24 hours, gets the first answer and has no second effect.",
 )
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The object's ETag as last read; 412 when it changed since."
+)
 FIELDS = OpenApiParameter("fields", str, description="comma separated: answer with these members alone")
 
 
 class TrackerAutoSchema(AutoSchema):
-    """What every operation shares: problem documents, Idempotency-Key on writes, sparse fields on reads."""
+    """What every operation shares: problem documents, Idempotency-Key, If-Match on writes, sparse fields on reads."""
 
     def get_override_parameters(self) -> list[Any]:
-        if self.method in {"POST", "PATCH"}:
-            return [IDEMPOTENCY_KEY]
-        return [FIELDS] if self.method == "GET" else []
+        if self.method == "GET":
+            return [FIELDS]
+        common = [IDEMPOTENCY_KEY] if self.method in {"POST", "PATCH"} else []
+        # An object that stands in the address may be named in the state in which it was read.
+        return [*common, IF_MATCH] if "{" in self.path and hasattr(self.view, "get_object") else common
+
+    def is_deprecated(self) -> bool:
+        deprecation_of = getattr(self.view, "deprecation_of", None)
+        return super().is_deprecated() or bool(deprecation_of and deprecation_of(self.method))
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)

@@ -69,6 +69,7 @@ class RunListView(TrackerMixin, ListAPIView):
     serializer_class = JobRunSerializer
     queryset = JobRun.objects.order_by("-run_id")
     ordering = "-run_id"
+    ordering_fields = {"queued_at": "queued_at", "job": "job"}
     filterset_fields = ("job", "status")
 
 

@@ -3,18 +3,16 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.urls import path
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.generics import ListAPIView
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
-from tracker.api.views import TrackerMixin, TrackerViewSet
+from tracker.api.paging import CursorPages
+from tracker.api.views import TrackerViewSet
 from tracker.events import webhooks
 from tracker.events.models import Attempt, Delivery, Endpoint, Event
 from tracker.events.relay import send_again
@@ -49,16 +47,11 @@ class EventSerializer(serializers.Serializer):
         return payload_of(instance)
 
 
-class FeedPages(CursorPagination):
+class FeedPages(CursorPages):
     """`?after=` the last sequence that was seen, `?page_size=` up to 200; oldest first, so that a reader goes on."""
 
     page_size = 100
-    max_page_size = 200
-    page_size_query_param = "page_size"
     ordering = "seq"
-
-    def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
-        return ("seq",)
 
     def get_paginated_response(self, data: Any) -> Response:
         last = data[-1]["sequence"] if data else None
@@ -80,33 +73,42 @@ class FeedPages(CursorPagination):
         }
 
 
-class FeedView(TrackerMixin, ListAPIView):
+class EventViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     """What happened, oldest first: for programs that would rather ask than be told."""
 
     scope = "events"
     permission = "events.view_event"
-    queryset = Event.objects.all()
+    queryset = Event.objects.order_by("seq")
+    ordering = "seq"
+    ordering_fields = {"sequence": "seq", "timestamp": "at"}
     serializer_class = EventSerializer
     pagination_class = FeedPages
     filter_backends: list[Any] = []
+    lookup_field = "event_id"
+    lookup_value_converter = "uuid"
 
     @extend_schema(
-        operation_id="events_list",
         parameters=[
             OpenApiParameter("after", int, description="only events with a higher sequence"),
             OpenApiParameter("type", str, many=True, description="only these types; may be repeated"),
+            OpenApiParameter("subject_id", str, description="only what happened to this object"),
         ],
     )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Event]:
         events = super().get_queryset()
-        if after := self.request.query_params.get("after"):
+        if self.action != "list":
+            return events
+        asked = self.request.query_params
+        if after := asked.get("after"):
             number = serializers.IntegerField(min_value=0, max_value=2**63 - 1).run_validation(after)
             events = events.filter(seq__gt=number)
-        if types := self.request.query_params.getlist("type"):
+        if types := asked.getlist("type"):
             events = events.filter(type__in=types)
+        if subject := asked.get("subject_id"):
+            events = events.filter(subject_id=subject)
         return events
 
 
@@ -179,6 +181,10 @@ class WebhookViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     }
     queryset = Endpoint.objects.order_by("-endpoint_id")
     ordering = "-endpoint_id"
+    ordering_fields = {"created_at": "created_at", "url": "url"}
+    filterset_fields = ("is_active",)
+    # Whether it fails just now is the receiver's state, not a change that somebody made.
+    untagged = frozenset({"failing_since"})
     serializer_class = WebhookSerializer
     lookup_field = "endpoint_id"
     lookup_url_kwarg = "webhook_id"
@@ -190,14 +196,14 @@ class WebhookViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
         wanted = self._wanted(request)
         wanted.pop("is_active", None)
         endpoint, secret = webhooks.create_endpoint(by=self.actor, at=self.now, **wanted)
-        return Response(_with_secret(endpoint, secret), status=201)
+        return self._with_secret(endpoint, secret, status=201)
 
     @extend_schema(request=WebhookSerializer(partial=True), responses=WebhookSerializer)
     def partial_update(self, request: Request, webhook_id: str) -> Response:
         """Change a webhook. Switching it on again sends what waited."""
         endpoint = webhooks.change_endpoint(endpoint=self.get_object(), **self._wanted(request, partial=True))
         enqueue(send_webhooks)
-        return Response(self.get_serializer(endpoint).data)
+        return self.answer(endpoint)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, webhook_id: str) -> Response:
@@ -209,7 +215,7 @@ class WebhookViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     @action(detail=True, methods=["post"], url_path="rotate-secret")
     def rotate_secret(self, request: Request, webhook_id: str) -> Response:
         """Take a fresh secret; for a day every webhook is signed with the old one too."""
-        return Response(_with_secret(*webhooks.rotate_secret(endpoint=self.get_object(), at=self.now)))
+        return self._with_secret(*webhooks.rotate_secret(endpoint=self.get_object(), at=self.now))
 
     @extend_schema(request=None, responses={202: WebhookDeliverySerializer})
     @action(detail=True, methods=["post"])
@@ -233,13 +239,20 @@ class WebhookViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
         responses=WebhookDeliverySerializer(many=True),
         parameters=[OpenApiParameter("status", str, enum=["pending", "delivered", "dead"])],
     )
-    @action(detail=True, methods=["get"], filter_backends=[], pagination_class=None)
+    @action(detail=True, methods=["get"], filter_backends=[], ordering="-delivery_id", ordering_fields={})
     def deliveries(self, request: Request, webhook_id: str) -> Response:
-        """The last 200 deliveries of a webhook, newest first."""
+        """The deliveries of a webhook, newest first."""
         found = webhooks.deliveries_of(self.get_object())
         if status := request.query_params.get("status"):
             found = found.filter(status=status)
-        return Response(WebhookDeliverySerializer(found[:200], many=True).data)
+        page = self.paginate_queryset(found)
+        return self.get_paginated_response(WebhookDeliverySerializer(page, many=True).data)
+
+    def _with_secret(self, endpoint: Endpoint, secret: str, *, status: int = 200) -> Response:
+        """Tell an endpoint as it is read later, ETag included, and this once its secret."""
+        response = self.answer(endpoint, status=status)
+        response.data = {**response.data, "secret": secret}
+        return response
 
     def _wanted(self, request: Request, *, partial: bool = False) -> dict[str, Any]:
         serializer = WebhookSerializer(data=request.data, partial=partial)
@@ -270,12 +283,9 @@ class DeliveryViewSet(RetrieveModelMixin, TrackerViewSet):
         return Response(WebhookDeliverySerializer(delivery).data, status=202)
 
 
-def _with_secret(endpoint: Endpoint, secret: str) -> dict[str, Any]:
-    return {**WebhookSerializer(endpoint).data, "secret": secret}
-
-
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("events", EventViewSet, basename="event")
 router.register("webhooks/deliveries", DeliveryViewSet, basename="webhook-delivery")
 router.register("webhooks", WebhookViewSet, basename="webhook")
 
-urlpatterns = [path("events", FeedView.as_view()), *router.urls]
+urlpatterns = router.urls

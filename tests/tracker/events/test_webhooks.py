@@ -258,7 +258,7 @@ def test_the_log_shows_each_try_with_request_and_response(api, salesperson):
         tell(salesperson)
         send_all()
 
-    (delivery,) = api.get(f"{HOOKS}/{endpoint.pk}/deliveries").json()
+    (delivery,) = api.get(f"{HOOKS}/{endpoint.pk}/deliveries").json()["results"]
     tries = api.get(f"{HOOKS}/deliveries/{delivery['delivery_id']}").json()["tries"]
     assert (delivery["status"], delivery["attempts"]) == ("delivered", 2)
     assert sorted((one["status"], one["response"]["body"]) for one in tries) == [(200, ""), (500, "broken here")]

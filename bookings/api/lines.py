@@ -1,4 +1,4 @@
-"""Insertion orders for partners' programs: routes below /api/v1. One `io` is one booked line."""
+"""Booked lines for partners' programs. One `io` is one booked line."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +15,6 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.routers import SimpleRouter
 
 from bookings import services
 from bookings.api_copies import CopyCalls
@@ -27,11 +26,15 @@ from metrics.models import Episode, Podcast
 from tracker.api.views import TrackerViewSet, only_bound
 from tracker.lib.errors import Conflict, DomainError, NotFound
 
-IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The booking's ETag as last read; 412 when it changed since."
-)
 LARGEST = 10**15
 LONGEST_WINDOW = 366
+NARROWED_BY = {
+    "campaign_id": "campaign_id",
+    "order_id": "order_id",
+    "podcast_id": "ad_unit__podcast_id",
+    "ad_unit_id": "ad_unit_id",
+    "episode_id": "episode_id",
+}
 
 
 class PdfRenderer(BaseRenderer):
@@ -159,19 +162,26 @@ class BookingViewSet(CopyCalls, RetrieveModelMixin, ListModelMixin, TrackerViewS
         "copy_answer": "bookings.view_iobooking",
     }
     bound = {"sponsor": "campaign__sponsor_id", "podcast": "ad_unit__podcast_id"}
+    keeps_version = True
+    ordering_fields = {
+        "created_at": "created_at",
+        "flight_start": "flight_start",
+        "flight_end": "flight_end",
+        "status_changed_at": "status_changed_at",
+    }
     queryset = IOBooking.objects.select_related("order", "ad_unit").order_by("-io_id")
     serializer_class = BookingSerializer
     lookup_field = "io_id"
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[IOBooking]:
-        """Narrow a list by ?status=, ?campaign_id=, ?podcast_id=."""
+        """Narrow a list by ?status=, ?campaign_id=, ?order_id=, ?podcast_id=, ?ad_unit_id=, ?episode_id=."""
         lines = super().get_queryset()
         if self.action != "list":
             return lines
         if statuses := self.request.query_params.getlist("status"):
             lines = lines.filter(status__in=statuses)
-        for name, field in (("campaign_id", "campaign_id"), ("podcast_id", "ad_unit__podcast_id")):
+        for name, field in NARROWED_BY.items():
             if value := self.request.query_params.get(name):
                 lines = lines.filter(**{field: serializers.UUIDField().run_validation(value)})
         return lines
@@ -179,8 +189,7 @@ class BookingViewSet(CopyCalls, RetrieveModelMixin, ListModelMixin, TrackerViewS
     @extend_schema(
         parameters=[
             OpenApiParameter("status", str, many=True),
-            OpenApiParameter("campaign_id", OpenApiTypes.UUID),
-            OpenApiParameter("podcast_id", OpenApiTypes.UUID),
+            *(OpenApiParameter(name, OpenApiTypes.UUID) for name in NARROWED_BY),
         ]
     )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -208,7 +217,7 @@ class BookingViewSet(CopyCalls, RetrieveModelMixin, ListModelMixin, TrackerViewS
         booking = services.schedule_booking(campaign=campaign, ad_unit=ad_unit, by=request.user, at=self.now, **fields)
         return self._answer(booking, status=201)
 
-    @extend_schema(request=LineSerializer, responses=BookingSerializer, parameters=[IF_MATCH])
+    @extend_schema(request=LineSerializer, responses=BookingSerializer)
     def partial_update(self, request: Request, io_id: str) -> Response:
         """Change the numbers of a line that has not ended; its slot moves along."""
         booking = self.get_object()
@@ -240,7 +249,7 @@ class BookingViewSet(CopyCalls, RetrieveModelMixin, ListModelMixin, TrackerViewS
         found = avails_for(Wish(**fields), shows, at=self.now)
         return Response(AvailsSerializer({"avails": found, "as_of": self.now}).data)
 
-    @extend_schema(request=MoveSerializer, responses=BookingSerializer, parameters=[IF_MATCH])
+    @extend_schema(request=MoveSerializer, responses=BookingSerializer)
     @action(detail=True, methods=["patch"])
     def status(self, request: Request, io_id: str) -> Response:
         """Move a booking to another status. The same status again is a 200 and changes nothing."""
@@ -278,6 +287,8 @@ class BookingViewSet(CopyCalls, RetrieveModelMixin, ListModelMixin, TrackerViewS
     def _answer(self, booking: IOBooking, *, status: int = 200) -> Response:
         response = Response(self.get_serializer(booking).data, status=status)
         response["ETag"] = f'"{booking.revision}"'
+        if status == 201:
+            response["Location"] = f"{self.request.path}/{booking.pk}"
         return response
 
     def _line(self, fields: dict[str, Any], ad_unit: AdUnit, zone: ZoneInfo) -> dict[str, Any]:
@@ -324,9 +335,3 @@ def _wanted_revision(request: Request) -> int | None:
         return None
     digits = tag.removeprefix("W/").strip('"')
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
-
-
-router = SimpleRouter(trailing_slash=False, use_regex_path=False)
-router.register("io", BookingViewSet, basename="io")
-
-urlpatterns = router.urls
