@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import mean, median
 
-from bookings.growth import Counted, learn
+from bookings.curve import WINDOWS, TenantHistory
+from bookings.growth import Counted
 from tracker.lib.errors import DomainError
 
-WINDOWS = (1, 7, 14, 30, 90)
 PAIRS = ((1, 30), (7, 30), (14, 30), (30, 90))
+_SHOW = "show"
 COLUMNS = ("episode", "published", *(f"d{window}" for window in WINDOWS))
 
 
@@ -76,7 +77,7 @@ def evaluate(episodes: Sequence[Counted]) -> list[Evaluation]:
 
 
 def _evaluate_pair(episodes: Sequence[Counted], half: int, age: int, to: int) -> Evaluation:
-    learned = learn(episodes[:half], age=age, to=to, windows=WINDOWS)
+    growth = TenantHistory({_SHOW: episodes[:half]}).growth(_SHOW, age, to)
     growths = [one.counts[to] / one.counts[age] for one in episodes[:half] if _has(one, age) and _has(one, to)]
     errors, straight, usual, inside = [], [], [], []
     judged = [place for place in range(half, len(episodes)) if _has(episodes[place], age) and _has(episodes[place], to)]
@@ -84,13 +85,10 @@ def _evaluate_pair(episodes: Sequence[Counted], half: int, age: int, to: int) ->
         episode = episodes[place]
         known, truth = episode.counts[age], episode.counts[to]
         straight.append(abs(known * to / age / truth - 1))
-        if learned is None:
-            continue
-        model, book = learned
-        forecast = model.predict(episode, episodes[:place], book)
+        forecast = None if growth is None else growth.at_close(episode, episodes[:place])
         if forecast is None:
             continue
-        errors.append(abs(forecast.count / truth - 1))
+        errors.append(abs(forecast.middle / truth - 1))
         usual.append(abs(known * median(growths) / truth - 1))
         if forecast.low is not None and forecast.high is not None:
             # A hair of tolerance, since a show without any noise stands on its bounds.

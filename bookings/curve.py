@@ -6,137 +6,97 @@ Everything is learned on the logarithm of growth, log(count at W / count at age)
 twice as large grows alike. Source: DOMAIN, measuring ("no universal curve exists").
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, isfinite, log
+from math import exp, isfinite
 from statistics import median
 
-from bookings.pacing import Z80, Interval
+from bookings.growth import Counted, GrowthModel, learn
+from bookings.pacing import Interval
+from bookings.robust import robust_centre, spread80
 
+# The ages at which how an episode grew so far is looked at.
+WINDOWS = (1, 7, 14, 30, 90)
 # How many episodes the show's own curve weighs against one tenant's curve, when the data cannot tell.
 USUAL_PRIOR = 4.0
 # Recent episodes tell most about the next one.
-HISTORY = 40
+HISTORY = 60
 LEVEL_HISTORY = 8
-_BIWEIGHT = 4.685
-_STUDENT80 = {1: 3.078, 2: 1.886, 3: 1.638, 4: 1.533, 5: 1.476, 6: 1.440, 7: 1.415}
-
-Counts = Sequence[float]
-
-
-def robust_centre(values: Sequence[float]) -> float:
-    """Return the middle of some numbers, wild ones left out of it (Tukey's biweight, begun at the median)."""
-    centre = median(values)
-    scale = 1.4826 * median(abs(value - centre) for value in values)
-    if scale <= 1e-12 or len(values) < 4:
-        return centre
-    for _round in range(12):
-        pulls = [max(0.0, 1 - ((value - centre) / (_BIWEIGHT * scale)) ** 2) ** 2 for value in values]
-        moved = sum(pull * value for pull, value in zip(pulls, values, strict=True)) / sum(pulls)
-        if abs(moved - centre) < 1e-7 * scale:
-            break
-        centre = moved
-    return centre
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value that a new draw stays below with probability `share` (Weibull's (n + 1) positions).
-
-    These positions make the interval between two such values hold exactly its nominal share of draws from anywhere.
-    """
-    ordered = sorted(values)
-    place = share * (len(ordered) + 1) - 1
-    if place <= 0:
-        return ordered[0]
-    if place >= len(ordered) - 1:
-        return ordered[-1]
-    below = int(place)
-    return ordered[below] + (place - below) * (ordered[below + 1] - ordered[below])
-
-
-def spread80(residuals: Sequence[float]) -> tuple[float, float] | None:
-    """Return (low, high) between which four of five new residuals fall; None when there are too few to say.
-
-    From nine on the residuals speak for themselves; fewer are taken for normal, with Student's wider tails.
-    """
-    count = len(residuals)
-    if count < 2:
-        return None
-    if count >= 9:
-        return quantile(residuals, 0.1), quantile(residuals, 0.9)
-    mean = sum(residuals) / count
-    deviation = (sum((value - mean) ** 2 for value in residuals) / (count - 1)) ** 0.5
-    wide = _STUDENT80.get(count - 1, Z80) * deviation * (1 + 1 / count) ** 0.5
-    return mean - wide, mean + wide
-
-
-def growth_logs(episodes: Sequence[Counts], age: int, window: int) -> list[float]:
-    """Return log(count at window / count at age) of each episode that has both."""
-    logs = []
-    for counts in episodes:
-        if len(counts) >= window and counts[age - 1] > 0 and counts[window - 1] > 0:
-            logs.append(log(counts[window - 1] / counts[age - 1]))
-    return logs
+# From so many on a show's own errors speak for themselves.
+ENOUGH = 9
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How much an episode of one age still grows: `centre` of the log growth, and the bounds of 80 % of episodes."""
+    """How episodes of one age still grow: what was learned for one show, one age and one window.
+
+    `centre` is the usual log growth, which tells the show's curve: `share` = F(age) / F(window). `episodes` counts the
+    show's own closed ones. `error` is the back-tested one: the mean absolute error, as a share, of what the older half
+    of them said of the newer half; None when too few. `pull` draws the show's own model to the tenant's curve.
+    """
 
     centre: float
-    low: float | None
-    high: float | None
+    spread: tuple[float, float] | None
     episodes: int
-    # Mean absolute error of what the older half would have said of the newer half, as a share; None when too few.
     error: float | None
+    age: int
+    shift: float = 0.0
+    pull: float = 0.0
+    model: GrowthModel | None = None
 
     @property
     def share(self) -> float:
         return exp(-self.centre)
 
-    def at_close(self, count: float) -> Interval:
-        if self.low is None or self.high is None:
-            return Interval(count * exp(self.centre), None, None)
-        # An episode never loses downloads: max(d, d / F(age) x F(W)).
-        return Interval(
-            max(count, count * exp(self.centre)),
-            max(count, count * exp(self.low)),
-            max(count, count * exp(self.high)),
-        )
+    def at_close(self, episode: Counted, before: Sequence[Counted] = ()) -> Interval | None:
+        """Project one episode; `before` came out before it, oldest first. None when its count at this age is not known.
+
+        The middle is the point that errs least in percent; an episode never loses downloads: max(d, d / F(age) x F(W)).
+        """
+        known = episode.log_at(self.age)
+        if known is None:
+            return None if episode.counts.get(self.age) is None else Interval(0.0, None, None)
+        own = None if self.model is None else self.model.middle_of(episode, before)
+        middle = known + self.centre if own is None else own + self.pull
+        count = max(exp(known), exp(middle + self.shift))
+        if self.spread is None:
+            return Interval(count, None, None)
+        low, high = (max(exp(known), exp(middle + bound)) for bound in self.spread)
+        return Interval(count, min(low, count), max(high, count))
 
 
 class TenantHistory:
     """The episodes of all shows of a tenant (by one source), each show's in the order in which they dropped.
 
-    `shows` maps a show's key to cumulative counts by age. Answers are kept, since many bookings ask the same.
+    Answers are kept, since many bookings ask the same.
     """
 
-    def __init__(self, shows: dict[object, Sequence[Counts]]) -> None:
-        self._shows = {key: list(episodes)[-HISTORY:] for key, episodes in shows.items()}
-        self._growths: dict[tuple[object, int, int], Growth | None] = {}
-        self._levels: dict[tuple[object, int], Interval | None] = {}
+    def __init__(self, shows: Mapping[Hashable, Sequence[Counted]]) -> None:
+        self._shows = {key: list(episodes) for key, episodes in shows.items()}
+        self._growths: dict[tuple[Hashable, int, int], Growth | None] = {}
+        self._levels: dict[tuple[Hashable, int], Interval | None] = {}
         self._tenants: dict[tuple[int, int], _TenantGrowth] = {}
 
-    def growth(self, show: object, age: int, window: int) -> Growth | None:
+    def growth(self, show: Hashable, age: int, window: int) -> Growth | None:
         """Return how a show's episodes grow from `age` to `window`, or None when nothing can be learned yet."""
         if age >= window:
-            return Growth(0.0, 0.0, 0.0, len(self._shows.get(show, ())), 0.0)
+            return Growth(0.0, (0.0, 0.0), self.episodes_of(show, window), 0.0, age)
         key = (show, age, window)
         if key not in self._growths:
             self._growths[key] = self._learn(show, age, window)
         return self._growths[key]
 
-    def level(self, show: object, window: int) -> Interval | None:
+    def level(self, show: Hashable, window: int) -> Interval | None:
         """Return what the show's next episode will have at the end of its window."""
         key = (show, window)
         if key not in self._levels:
             self._levels[key] = self._learn_level(show, window)
         return self._levels[key]
 
-    def _learn_level(self, show: object, window: int) -> Interval | None:
-        closed = [counts[window - 1] for counts in self._shows.get(show, ()) if len(counts) >= window]
-        logs = [log(count) for count in closed if count > 0]
+    def _learn_level(self, show: Hashable, window: int) -> Interval | None:
+        closed = [level for one in self._shows.get(show, ()) if (level := one.log_at(window)) is not None]
+        logs = closed[-HISTORY:]
         if not logs:
             return None
         centre = robust_centre(logs[-LEVEL_HISTORY:])
@@ -148,32 +108,43 @@ class TenantHistory:
             return Interval(exp(centre), None, None)
         return Interval(exp(centre), exp(centre + min(0.0, spread[0])), exp(centre + max(0.0, spread[1])))
 
-    def episodes_of(self, show: object, window: int) -> int:
-        return sum(1 for counts in self._shows.get(show, ()) if len(counts) >= window)
+    def episodes_of(self, show: Hashable, window: int) -> int:
+        """How many of the show's own episodes have come to the end of the window and can teach its curve."""
+        return min(HISTORY, sum(1 for one in self._shows.get(show, ()) if window in one.counts))
 
-    def _learn(self, show: object, age: int, window: int) -> Growth | None:
-        own = growth_logs(self._shows.get(show, ()), age, window)
+    def _learn(self, show: Hashable, age: int, window: int) -> Growth | None:
+        model = learn(self._recent(show, age, window), age=age, to=window, windows=WINDOWS)
+        own = () if model is None else model.growths
         house = self._house(age, window)
         others, residuals = house.without(show)
         if not own and others is None:
             return None
         centre = _shrunk(own, others, house.prior)
-        misses = [value - centre for value in own]
-        if len(misses) < 9:
-            misses += residuals
-        spread = spread80(misses)
+        if model is not None and len(own) >= ENOUGH:
+            spread = model.spread
+        else:
+            spread = spread80([value - centre for value in own] + residuals)
         return Growth(
             centre=centre,
-            low=None if spread is None else centre + spread[0],
-            high=None if spread is None else centre + spread[1],
+            spread=spread,
             episodes=len(own),
-            error=_back_tested(own, others, house.prior),
+            error=_back_tested(own, others, house.prior) if model is None or model.error is None else model.error,
+            age=age,
+            shift=0.0 if model is None else model.shift,
+            pull=0.0 if model is None else centre - model.middle,
+            model=model,
         )
+
+    def _recent(self, show: Hashable, age: int, window: int) -> list[Counted]:
+        """The show's episodes from the fortieth last closed one on."""
+        episodes = self._shows.get(show, [])
+        closed = [place for place, one in enumerate(episodes) if age in one.counts and window in one.counts]
+        return episodes[closed[-HISTORY] :] if len(closed) > HISTORY else episodes
 
     def _house(self, age: int, window: int) -> "_TenantGrowth":
         key = (age, window)
         if key not in self._tenants:
-            logs = {show: growth_logs(episodes, age, window) for show, episodes in self._shows.items()}
+            logs = {show: _growth_logs(episodes, age, window) for show, episodes in self._shows.items()}
             self._tenants[key] = _TenantGrowth({show: values for show, values in logs.items() if values})
         return self._tenants[key]
 
@@ -181,19 +152,19 @@ class TenantHistory:
 class _TenantGrowth:
     """The tenant's curve at one age: the middle of its shows, and how far shows stand from one another."""
 
-    def __init__(self, logs: dict[object, list[float]]) -> None:
+    def __init__(self, logs: dict[Hashable, list[float]]) -> None:
         self._logs = logs
         self._centres = {show: robust_centre(values) for show, values in logs.items()}
 
-    def without(self, show: object) -> tuple[float | None, list[float]]:
+    def without(self, show: Hashable) -> tuple[float | None, list[float]]:
         """Return the middle of the other shows, and how their episodes stray from their own show's middle."""
         others = [centre for key, centre in self._centres.items() if key != show]
         if not others:
             return None, []
         return median(others), self._others_stray(show)
 
-    def _others_stray(self, show: object) -> list[float]:
-        if len(self._logs.get(show, ())) >= 9:
+    def _others_stray(self, show: Hashable) -> list[float]:
+        if len(self._logs.get(show, ())) >= ENOUGH:
             return []
         stray = []
         for key, values in self._logs.items():
@@ -211,6 +182,12 @@ class _TenantGrowth:
         noise = sum(_variance(values) / len(values) for _centre, values in full) / len(full)
         between = max(_variance([centre for centre, _values in full]) - noise, 1e-9)
         return min(12.0, max(0.5, within / between))
+
+
+def _growth_logs(episodes: Sequence[Counted], age: int, window: int) -> list[float]:
+    """Return log(count at window / count at age) of the last closed episodes that have both."""
+    pairs = [(one.log_at(age), one.log_at(window)) for one in episodes]
+    return [then - now for now, then in pairs if now is not None and then is not None][-HISTORY:]
 
 
 def _shrunk(own: Sequence[float], others: float | None, prior: float) -> float:

@@ -4,18 +4,21 @@ One model serves one pair of ages. It predicts the logarithm of growth, log(coun
 ridge regression whose terms must earn their place: a group of terms (how far the episode stands from its show's recent
 level, how it grew up to now, the weekday and the hour it came out, the drift over time) is taken in only when
 predicting each known episode from all others gets clearly better by it. Without such a group the model is the robust
-middle of past growth. The interval is read off the errors made on episodes that the model had not seen.
+middle of past growth. The interval is read off the errors made on episodes that the model had not seen, and widened by
+what the older half of them, learned alone, got wrong about the newer half.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from math import exp, log
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from math import log, nan
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bookings.curve import robust_centre, spread80
+from bookings.robust import robust_centre, spread80
 
 Array = NDArray[np.float64]
 
@@ -26,11 +29,16 @@ WORTH = 0.03
 # And by so many times what that fall could be by chance.
 SURE = 1.3
 SURE_OF_DRIFT = 3.0
-_PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
+# From so many episodes on there is a half to learn from and one to judge.
+FEWEST_FOR_BACK_TEST = 8
+_FEWEST_FOR_TERMS = 10
+_PENALTIES = np.array([0.3, 1.0, 3.0, 10.0, 30.0])
 _CUT = 4.685
 # How far a drift seen in the past is believed to go on beyond it.
 _DRIFT_BELIEVED = 0.5
-_FEWEST_FOR_TERMS = 10
+# How many times its own doubt the newer half stands off the older one to be believed.
+_SURE_OFF = 1.5
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -46,103 +54,86 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """What is expected at the later age: the point that errs least in percent, and the bounds of 80 %."""
+class _Fit:
+    """A regression on some groups of terms; `unseen` are the errors on each episode when it is left out."""
 
-    count: float
-    low: float | None
-    high: float | None
+    chosen: tuple[str, ...]
+    centre: float
+    slopes: Array
+    unseen: Array
 
-
-@dataclass
-class _Terms:
-    """The terms of a set of episodes: one column each, named by the group it belongs to."""
-
-    columns: Array
-    groups: list[str]
-
-    def of(self, chosen: Sequence[str]) -> Array:
-        return self.columns[:, [index for index, group in enumerate(self.groups) if group in chosen]]
+    @cached_property
+    def error(self) -> float:
+        return float(np.minimum(np.abs(self.unseen), 1.0).mean())
 
 
-@dataclass
+class _Book:
+    """Turns episodes into terms: one column each, named by the group it belongs to, in the measures of the learned."""
+
+    def __init__(self, raw: Array, groups: Sequence[str]) -> None:
+        self.groups = groups
+        self._drift = groups.index("drift")
+        times = raw[:, self._drift]
+        self._start, self._span = float(times[0]), max(float(times[-1] - times[0]), 1e-6)
+        known = ~np.isnan(raw)
+        self._usual = np.where(known, raw, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        self.columns = self._measured(raw)
+        low, high = self.columns.min(axis=0), self.columns.max(axis=0)
+        self._low, self._high = low - (high - low) / 2, high + (high - low) / 2
+        self._high[self._drift] = 0.5 + _DRIFT_BELIEVED
+
+    def of(self, raw: Array) -> Array:
+        """Terms of new episodes. Beyond what was seen, and half as far again, nobody knows whether a term goes on."""
+        return np.clip(self._measured(raw), self._low, self._high)
+
+    def _measured(self, raw: Array) -> Array:
+        columns = np.where(np.isnan(raw), self._usual, raw)
+        place = (raw[:, self._drift] - self._start) / self._span
+        columns[:, self._drift] = np.where(place <= 1, place, 1 + _DRIFT_BELIEVED * np.minimum(place - 1, 1.0)) - 0.5
+        return columns
+
+    def places(self, chosen: Sequence[str]) -> list[int]:
+        return [index for index, group in enumerate(self.groups) if group in chosen]
+
+
+@dataclass(frozen=True)
 class GrowthModel:
-    """What was learned for one pair of ages. `unseen` are log errors on episodes left out while learning."""
+    """What was learned for one pair of ages.
+
+    `middle` is the robust middle of past log growth, which tells the show's curve F. `error` is the mean absolute error
+    of what the older half of the episodes, learned alone, says of the newer half, as a share; None when too few.
+    """
 
     age: int
     to: int
-    terms: list[str] = field(default_factory=list)
-    centre: float = 0.0
-    slopes: Array = field(default_factory=lambda: np.zeros(0))
-    seen: tuple[Array, Array] = field(default_factory=lambda: (np.zeros(0), np.zeros(0)))
-    shift: float = 0.0
-    spread: tuple[float, float] | None = None
-    episodes: int = 0
+    episodes: int
+    middle: float
+    shift: float
+    spread: tuple[float, float] | None
+    error: float | None
+    growths: tuple[float, ...]
+    _terms: "_TermsOf"
+    _fit: _Fit
+    _book: _Book | None
 
-    def predict(self, episode: Counted, before: Sequence[Counted], book: "TermBook") -> Forecast | None:
-        """Forecast one episode. `before` are the episodes that came out before it, oldest first."""
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return self._fit.chosen
+
+    def middle_of(self, episode: Counted, before: Sequence[Counted]) -> float | None:
+        """The logarithm of what one episode will have. `before` came out before it, oldest first."""
         known = episode.log_at(self.age)
-        if known is None or not self.episodes:
+        if known is None:
             return None
-        middle = known + self.centre
-        if self.terms:
-            columns = book.terms([episode], [before]).of(self.terms)[0]
-            # Beyond what was seen nobody knows whether a term goes on to matter.
-            middle += float(np.clip(columns, self.seen[0], self.seen[1]) @ self.slopes)
-        low = high = None
-        if self.spread is not None:
-            low, high = exp(middle + self.spread[0]), exp(middle + self.spread[1])
-        return Forecast(count=exp(middle + self.shift), low=low, high=high)
+        middle = known + self._fit.centre
+        if self._book is not None and self._fit.chosen:
+            logs = [one.log_at(self.age) for one in before[-2 * NEIGHBOURS :]]
+            columns = self._book.of(self._terms.rows([episode], [logs]))[0, self._book.places(self._fit.chosen)]
+            middle += float(columns @ self._fit.slopes)
+        return middle
 
 
-class TermBook:
-    """Turns episodes into terms, in the measures of the episodes it learned from."""
-
-    def __init__(self, past: Sequence[Counted], age: int, windows: Sequence[int]) -> None:
-        self._age = age
-        self._steps = [(first, then) for first, then in zip(windows, windows[1:], strict=False) if then <= age]
-        self._start = past[0].published
-        self._span = max((past[-1].published - self._start).total_seconds(), 1.0)
-        self._usual_steps = [self._usual_step(past, step) for step in self._steps]
-        self._level = robust_centre([value for episode in past if (value := episode.log_at(age)) is not None])
-        self._has_hours = len({episode.published.time() for episode in past}) > 1
-
-    def terms(self, episodes: Sequence[Counted], before: Sequence[Sequence[Counted]]) -> _Terms:
-        rows = [self._row(episode, earlier) for episode, earlier in zip(episodes, before, strict=True)]
-        return _Terms(np.array(rows, dtype=float), self._groups())
-
-    def seen(self, chosen: Sequence[str], columns: Array) -> tuple[Array, Array]:
-        """The range in which each chosen term was seen, and half as far again; a drift goes on a little beyond it."""
-        low, high = columns.min(axis=0), columns.max(axis=0)
-        low, high = low - (high - low) / 2, high + (high - low) / 2
-        drifts = [group == "drift" for group in self._groups() if group in chosen]
-        return low, np.where(drifts, 0.5 + _DRIFT_BELIEVED, high)
-
-    def _groups(self) -> list[str]:
-        groups = ["level", *["momentum"] * len(self._steps), *["weekday"] * 7, "drift"]
-        return [*groups, "hour"] if self._has_hours else groups
-
-    def _row(self, episode: Counted, before: Sequence[Counted]) -> list[float]:
-        known = episode.log_at(self._age) or 0.0
-        recent = [value for one in before[-NEIGHBOURS * 2 :] if (value := one.log_at(self._age)) is not None]
-        usual = float(np.median(recent[-NEIGHBOURS:])) if len(recent) >= 3 else self._level
-        row = [known - usual]
-        for step, middle in zip(self._steps, self._usual_steps, strict=True):
-            grown = _step(episode, step)
-            row.append(0.0 if grown is None else grown - middle)
-        row += [1.0 if episode.published.weekday() == weekday else 0.0 for weekday in range(7)]
-        place = (episode.published - self._start).total_seconds() / self._span
-        row.append(place - 0.5 if place <= 1 else 0.5 + _DRIFT_BELIEVED * min(place - 1, 1.0))
-        if self._has_hours:
-            row.append((episode.published.hour + episode.published.minute / 60) / 24 - 0.5)
-        return row
-
-    def _usual_step(self, past: Sequence[Counted], step: tuple[int, int]) -> float:
-        steps = [value for episode in past if (value := _step(episode, step)) is not None]
-        return robust_centre(steps) if steps else 0.0
-
-
-def learn(past: Sequence[Counted], *, age: int, to: int, windows: Sequence[int]) -> tuple[GrowthModel, TermBook] | None:
+def learn(past: Sequence[Counted], *, age: int, to: int, windows: Sequence[int]) -> GrowthModel | None:
     """Learn how episodes grow from `age` to `to` from earlier ones, oldest first; None when none has both counts.
 
     `windows` are the ages at which counts may be known, in order.
@@ -152,46 +143,70 @@ def learn(past: Sequence[Counted], *, age: int, to: int, windows: Sequence[int])
         return None
     episodes = [past[place] for place in places]
     growths = np.array([(one.log_at(to) or 0.0) - (one.log_at(age) or 0.0) for one in episodes])
-    book = TermBook(episodes, age, windows)
-    model = GrowthModel(age=age, to=to, centre=robust_centre(growths.tolist()), episodes=len(episodes))
-    unseen, rest = _left_out_centres(growths), growths
+    terms = _TermsOf(age, windows, has_hours=len({one.published.time() for one in episodes}) > 1)
+    raw = None
     if len(episodes) >= _FEWEST_FOR_TERMS:
-        terms = book.terms(episodes, [_earlier(past, place) for place in places])
-        fit = _grow_model(terms, growths)
-        if fit.chosen:
-            model.terms, model.centre, model.slopes, unseen = fit.chosen, fit.centre, fit.slopes, fit.unseen
-            columns = terms.of(fit.chosen)
-            rest = growths - columns @ fit.slopes
-            model.seen = book.seen(fit.chosen, columns)
-    model.shift = _least_percent_error(unseen)
-    model.spread = _spread(unseen, rest)
-    return model, book
+        logs = [one.log_at(age) for one in past]
+        raw = terms.rows(episodes, [_earlier(logs, place) for place in places])
+    fit, book = _fit_of(raw, terms.groups, growths)
+    missed = _back_test(raw, terms.groups, growths)
+    return GrowthModel(
+        age=age,
+        to=to,
+        episodes=len(episodes),
+        middle=robust_centre(growths.tolist()),
+        shift=_least_percent_error(fit.unseen),
+        spread=_spread(fit.unseen, missed, terms=len(fit.slopes)),
+        error=None if missed is None else float(np.minimum(np.abs(np.expm1(-missed)), 10.0).mean()),
+        growths=tuple(growths.tolist()),
+        _terms=terms,
+        _fit=fit,
+        _book=book,
+    )
 
 
-@dataclass
-class _Fit:
-    chosen: list[str]
-    centre: float
-    slopes: Array
-    unseen: Array
+class _TermsOf:
+    """What is known of an episode at one age that may tell how it goes on: a row of numbers, nan where not known."""
 
-    @property
-    def error(self) -> float:
-        return float(np.mean(np.minimum(np.abs(self.unseen), 1.0)))
+    def __init__(self, age: int, windows: Sequence[int], *, has_hours: bool) -> None:
+        self._age = age
+        ages = sorted({*(window for window in windows if window < age), age})
+        self._steps = list(zip(ages, ages[1:], strict=False))
+        self._has_hours = has_hours
+        self.groups = ["level", *["momentum"] * len(self._steps), *["weekday"] * 7, "drift", *["hour"] * has_hours]
+
+    def rows(self, episodes: Sequence[Counted], before: Sequence[Sequence[float | None]]) -> Array:
+        """`before` holds, for each episode, the logarithms of what earlier ones had at this age."""
+        return np.array([self._row(episode, levels) for episode, levels in zip(episodes, before, strict=True)])
+
+    def _row(self, episode: Counted, levels: Sequence[float | None]) -> list[float]:
+        known = episode.log_at(self._age)
+        recent = [level for level in levels[-NEIGHBOURS * 2 :] if level is not None]
+        row = [nan if known is None or len(recent) < 3 else known - median(recent[-NEIGHBOURS:])]
+        for first, then in self._steps:
+            start, end = episode.log_at(first), episode.log_at(then)
+            row.append(nan if start is None or end is None else end - start)
+        row += [1.0 if episode.published.weekday() == weekday else 0.0 for weekday in range(7)]
+        row.append(episode.published.astimezone(UTC).timestamp() / _DAY)
+        if self._has_hours:
+            row.append((episode.published.hour + episode.published.minute / 60) / 24 - 0.5)
+        return row
 
 
-def _grow_model(terms: _Terms, growths: Array) -> _Fit:
+def _fit_of(raw: Array | None, groups: Sequence[str], growths: Array) -> tuple[_Fit, _Book | None]:
     """Take in group after group while the error on episodes left out falls clearly."""
-    weights = _weights(growths - robust_centre(growths.tolist()))
-    best = _fitted(terms, [], growths, weights)
+    centre = robust_centre(growths.tolist())
+    best = _Fit((), centre, np.zeros(0), _left_out_centres(growths))
+    if raw is None or len(growths) < _FEWEST_FOR_TERMS:
+        return best, None
+    book = _Book(raw, groups)
+    weights = _weights(growths - centre)
     while True:
-        left = [group for group in dict.fromkeys(terms.groups) if group not in best.chosen]
-        trials = [_fitted(terms, [*best.chosen, group], growths, weights) for group in left]
-        if not trials:
-            return best
+        left = [group for group in dict.fromkeys(groups) if group not in best.chosen]
+        trials = [_fitted(book, (*best.chosen, group), growths, weights) for group in left]
         sure = [trial for trial in trials if _is_better(trial, best)]
         if not sure:
-            return best
+            return best, book
         best = min(sure, key=lambda fit: fit.error)
         weights = _weights(best.unseen)
 
@@ -203,30 +218,30 @@ def _is_better(trial: _Fit, best: _Fit) -> bool:
     """
     gains = np.minimum(np.abs(best.unseen), 1.0) - np.minimum(np.abs(trial.unseen), 1.0)
     sure = SURE_OF_DRIFT if {"drift", "level"} <= set(trial.chosen) else SURE + 8 / len(gains)
-    doubt = sure * float(np.std(gains)) / np.sqrt(len(gains))
-    return float(np.mean(gains)) >= max(doubt, best.error * WORTH)
+    doubt = sure * float(gains.std()) / len(gains) ** 0.5
+    return float(gains.mean()) >= max(doubt, best.error * WORTH)
 
 
-def _fitted(terms: _Terms, chosen: list[str], growths: Array, weights: Array) -> _Fit:
-    """Ridge regression on some groups with the penalty that predicts left-out episodes best."""
-    columns = terms.of(chosen)
-    centre = float(np.average(growths, weights=weights))
-    if not chosen:
-        return _Fit([], centre, np.zeros(0), _left_out_centres(growths))
-    middles = np.average(columns, axis=0, weights=weights)
-    scales = np.sqrt(np.average((columns - middles) ** 2, axis=0, weights=weights))
+def _fitted(book: _Book, chosen: tuple[str, ...], growths: Array, weights: Array) -> _Fit:
+    """Ridge regression on some groups with the penalty that predicts left-out episodes best.
+
+    One decomposition serves all penalties.
+    """
+    columns, total = book.columns[:, book.places(chosen)], weights.sum()
+    centre, middles = float(weights @ growths / total), weights @ columns / total
+    scales = np.sqrt(weights @ (columns - middles) ** 2 / total)
     scales[scales < 1e-9] = 1.0
     scaled = (columns - middles) / scales
-    fits = []
-    for penalty in _PENALTIES:
-        gram = (scaled * weights[:, None]).T @ scaled + penalty * np.eye(scaled.shape[1])
-        inverse = np.linalg.inv(gram)
-        slopes = inverse @ (scaled * weights[:, None]).T @ (growths - centre)
-        pull = weights * (np.einsum("ij,jk,ik->i", scaled, inverse, scaled) + 1 / weights.sum())
-        unseen = (growths - centre - scaled @ slopes) / np.maximum(1 - pull, 0.05)
-        plain = slopes / scales
-        fits.append(_Fit(chosen, centre - float(middles @ plain), plain, unseen))
-    return min(fits, key=lambda fit: fit.error)
+    rest = growths - centre
+    sizes, axes = np.linalg.eigh((scaled * weights[:, None]).T @ scaled)
+    turned = scaled @ axes
+    shrink = 1 / (np.maximum(sizes, 0.0)[:, None] + _PENALTIES)
+    slopes = (turned.T @ (weights * rest))[:, None] * shrink
+    pull = weights[:, None] * (turned**2 @ shrink + 1 / total)
+    unseen = (rest[:, None] - turned @ slopes) / np.maximum(1 - pull, 0.05)
+    best = int(np.minimum(np.abs(unseen), 1.0).mean(axis=0).argmin())
+    plain = axes @ slopes[:, best] / scales
+    return _Fit(chosen, centre - float(middles @ plain), plain, unseen[:, best])
 
 
 def _weights(residuals: Array) -> Array:
@@ -239,13 +254,26 @@ def _weights(residuals: Array) -> Array:
 
 
 def _left_out_centres(growths: Array) -> Array:
-    """The error on each episode of the robust middle of the others."""
-    values = growths.tolist()
-    if len(values) == 1:
+    """The error on each episode of the robust middle of the others: begun at the middle of all, one step on."""
+    count = len(growths)
+    if count == 1:
         return np.zeros(1)
-    if len(values) > 60:
-        return growths - robust_centre(values)
-    return np.array([value - robust_centre(values[:place] + values[place + 1 :]) for place, value in enumerate(values)])
+    centre = robust_centre(growths.tolist())
+    pulls = _weights(growths - centre)
+    others = pulls.sum() - pulls
+    return growths - (pulls @ growths - pulls * growths) / np.maximum(others, 1e-9)
+
+
+def _back_test(raw: Array | None, groups: Sequence[str], growths: Array) -> Array | None:
+    """What the older half, learned alone, gets wrong about the newer half, oldest first; None when too few."""
+    half = len(growths) // 2
+    if len(growths) < FEWEST_FOR_BACK_TEST:
+        return None
+    fit, book = _fit_of(None if raw is None else raw[:half], groups, growths[:half])
+    foreseen = np.full(len(growths) - half, fit.centre)
+    if book is not None and raw is not None and fit.chosen:
+        foreseen = foreseen + book.of(raw[half:])[:, book.places(fit.chosen)] @ fit.slopes
+    return growths[half:] - foreseen
 
 
 def _least_percent_error(unseen: Array) -> float:
@@ -257,30 +285,29 @@ def _least_percent_error(unseen: Array) -> float:
     return -min(scale * scale, 0.2)
 
 
-def _spread(unseen: Array, rest: Array) -> tuple[float, float] | None:
-    """The bounds of four in five errors; wider towards where growth is seen to drift.
+def _spread(unseen: Array, missed: Array | None, *, terms: int) -> tuple[float, float] | None:
+    """The bounds of four in five errors; wider where the newer half was missed by more than left-out episodes are.
 
-    `rest` is the growth that the terms do not explain, oldest first. When its later half stands off its earlier half by
-    more than chance, later episodes will stand off as far again and more.
+    An episode that is left out has neighbours on both sides to learn from; the future has them on one side alone. So
+    the bounds are stretched by what the newer half strayed more: by half of it, or all when `terms` were picked for the
+    sake of the left-out errors, and by what each of them costs. Where the newer half stands off the older one by more
+    than chance, they reach out that way by twice as much: the next half will stand off as far again.
     """
     spread = spread80(unseen.tolist())
-    half = len(rest) // 2
-    if spread is None or half < 5:
+    usual = float(np.quantile(np.abs(unseen), 0.8))
+    if spread is None or missed is None or usual <= 1e-12:
         return spread
-    drift = robust_centre(rest[half:].tolist()) - robust_centre(rest[:half].tolist())
-    scale = 1.4826 * float(np.median(np.abs(unseen)))
-    if abs(drift) < 1.7 * scale * (2 / half) ** 0.5:
-        return spread
-    return spread[0] + min(0.0, 2 * drift), spread[1] + max(0.0, 2 * drift)
+    drift = robust_centre(missed.tolist())
+    strayed = float(np.quantile(np.abs(missed - drift), 0.8)) / usual
+    wider = (1 + max(0.0, strayed - 1) / (1 if terms else 2)) * (1 + terms / len(unseen)) ** 0.5
+    low, high = spread
+    if abs(drift) >= _SURE_OFF * 1.4826 * float(np.median(np.abs(unseen))) * (2 / len(missed)) ** 0.5:
+        low, high = low + min(0.0, 2 * drift), high + max(0.0, 2 * drift)
+    return low * wider, high * wider
 
 
-def _earlier(past: Sequence[Counted], place: int) -> Sequence[Counted]:
-    """The episodes that tell the level around one: those before it, and for the first ones also those after."""
+def _earlier(logs: Sequence[float | None], place: int) -> Sequence[float | None]:
+    """The levels around one episode: of those before it, and for the first ones also of those after."""
     if place >= NEIGHBOURS:
-        return past[:place]
-    return [one for index, one in enumerate(past[: NEIGHBOURS + 1]) if index != place]
-
-
-def _step(episode: Counted, step: tuple[int, int]) -> float | None:
-    first, then = episode.log_at(step[0]), episode.log_at(step[1])
-    return None if first is None or then is None else then - first
+        return logs[:place]
+    return [one for index, one in enumerate(logs[: NEIGHBOURS + 1]) if index != place]

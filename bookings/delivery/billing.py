@@ -11,8 +11,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.delivery.airchecks import spots_to_prove
+from bookings.delivery.booking_pace import BookingPace
 from bookings.delivery.inputs import gather
-from bookings.delivery.paces import BookingPace, Pacer
+from bookings.delivery.paces import Pacer
 from bookings.delivery.policy import delivery_policy
 from bookings.delivery.queries import pacing_of
 from bookings.makegoods.value import value_of

@@ -11,12 +11,15 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.db.models import F
 
 from bookings.delivery import reads
 from bookings.models import DeliveryPause, IOBooking
 from bookings.pacing import Bands
 from metrics.models import Episode
 from tracker.lib.dates import last_day_of, local_day
+
+Status = IOBooking.Status
 
 # Episodes older than this teach a show's curve nothing about today.
 CURVE_DAYS = 500
@@ -94,6 +97,8 @@ class Inputs:
     show_days: dict[tuple[UUID, str], dict[date, int]] = field(default_factory=dict)
     single_days: dict[tuple[UUID, str], dict[date, int]] = field(default_factory=dict)
     pauses: dict[UUID, list[DeliveryPause]] = field(default_factory=dict)
+    # Other lines that run on the shared units of these flights, and so share their impressions.
+    sharers: list[Flight] = field(default_factory=list)
     # How this house judges, the usual way where nobody changed it.
     bands: Bands = field(default_factory=Bands)
     # The last complete day on which any source told anything of the shows that were asked for.
@@ -117,7 +122,8 @@ class Inputs:
 def gather(
     bookings: Iterable[IOBooking], *, at: datetime, known_at: datetime | None = None, source: str = ""
 ) -> Inputs:
-    """Read all that pacing of these lines needs. Three statements at most, whatever their number.
+    """Read all that pacing of these lines needs. Three statements at most, whatever their number, and one more where
+    units are shared.
 
     known_at: what was known then, from the kept restatements. source: measured by it, whatever the orders name.
     """
@@ -134,17 +140,20 @@ def survey(
     source: str = "",
     shows: Sequence[UUID] = (),
 ) -> Inputs:
-    """Read by which source the lines are measured and when they pause. One statement; `shows` are looked at as well."""
+    """Read by which source the lines are measured and when they pause, and who shares their units. One statement, two
+    where units are shared; `shows` are looked at as well.
+    """
     inputs = Inputs(at=at, flights=[_flight(booking) for booking in bookings], known_at=known_at, source=source)
     asked = sorted({*shows, *(flight.podcast_id for flight in inputs.flights)})
     if not asked:
         return inputs
+    inputs.sharers = _sharers(inputs.flights)
     ((sources, pauses, bands),) = inputs.rows(
         reads.SURVEY,
         shows=asked,
         since=inputs.today - timedelta(days=SOURCE_DAYS),
         until=inputs.today,
-        lines=[flight.booking.pk for flight in inputs.flights],
+        lines=[flight.booking.pk for flight in [*inputs.flights, *inputs.sharers]],
     )
     found: dict[UUID, dict[str, tuple[int, date]]] = defaultdict(dict)
     for show, name, days, last_day in json.loads(sources or "[]"):
@@ -214,6 +223,26 @@ def _flight(booking: IOBooking) -> Flight:
     return Flight(
         booking=booking, first=local_day(booking.flight_start, zone), last=last_day_of(booking.flight_end, zone)
     )
+
+
+def _sharers(flights: Sequence[Flight]) -> list[Flight]:
+    """The other lines of shared units whose flights meet one of these: sold and running, run, or cut short."""
+    shared = [flight.booking for flight in flights if flight.booking.ad_unit.is_shared]
+    if not shared:
+        return []
+    running = [Status.SCHEDULED, Status.ACTIVE, Status.PAUSED, Status.MAKEGOOD, Status.COMPLETED, Status.CANCELLED]
+    others = (
+        IOBooking.objects.filter(
+            ad_unit__in={booking.ad_unit_id for booking in shared},
+            status__in=running,
+            flight_start__lt=max(booking.flight_end for booking in shared),
+            flight_end__gt=min(booking.flight_start for booking in shared),
+        )
+        .exclude(pk__in=[booking.pk for booking in shared])
+        # Cancelled before it began: it never ran.
+        .exclude(status=Status.CANCELLED, status_changed_at__lte=F("flight_start"))
+    )
+    return [_flight(booking) for booking in others.select_related("order", "ad_unit")]
 
 
 def _chosen_sources(inputs: Inputs, found: dict[UUID, dict[str, tuple[int, date]]]) -> dict[UUID, tuple[str, date]]:

@@ -1,16 +1,15 @@
 """From what was read to how each line stands: one `Pacer` for a set of lines, which share their shows' curves."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from uuid import UUID
 
-from bookings.curve import TenantHistory
+from bookings.delivery.booking_pace import BookingPace, SpotPace, exposure_of, share_of_booked
+from bookings.delivery.histories import Histories
 from bookings.delivery.inputs import RECENT_DAYS, EpisodeDays, Flight, Inputs, drop_day, zone_of
-from bookings.makegoods.value import value_of
-from bookings.models import DeliveryPause, IOBooking
+from bookings.delivery.pauses import ineligible_days
+from bookings.delivery.sharing import Sharing
 from bookings.pacing import (
     Bands,
     Interval,
@@ -20,79 +19,12 @@ from bookings.pacing import (
     days_of,
     dynamic_pace,
     eligible_days,
-    needed_per_day,
     notice_deadline,
     pacing_pct_of,
     split_goal,
 )
 from metrics.models import Episode
-from tracker.lib.dates import day_start, local_day
-
-
-@dataclass(frozen=True)
-class SpotPace:
-    """One episode of a baked-in line. `day` is its age in complete days, None while it is not out."""
-
-    episode: Episode
-    goal: Decimal
-    day: int | None
-    first_day: date | None
-    delivered: int | None
-    expected: Decimal | None
-    pacing_pct: Decimal | None
-    band: str
-    projection: int | None
-    projection_low: int | None
-    projection_high: int | None
-
-
-@dataclass(frozen=True)
-class BookingPace:
-    """How a line stands on `as_of`, the last complete day of `source`.
-
-    Counts are downloads, shares are 0 to 1 of what was booked, `pacing_pct` is percent, money is cents. What is not
-    known is None, and `unknown_reason` says why: no_data, not_started, first_day, not_out, no_curve, nothing_expected.
-    `basis`: straight (dynamic), curve (baked-in, the show's own), house_curve (too few own episodes). `delivered` holds
-    what makegoods of the line delivered too; `own_delivered` does not. `curve_error` is the curve's back-tested error.
-    """
-
-    booking: IOBooking
-    booked: int
-    delivered: int | None
-    delivered_share: Decimal | None
-    expected: Decimal | None
-    expected_share: Decimal | None
-    pacing_pct: Decimal | None
-    band: str
-    projection: int | None
-    projection_low: int | None
-    projection_high: int | None
-    needed_per_day: int | None
-    shortfall: int | None
-    exposure_cents: int | None
-    as_of: date | None
-    source: str
-    basis: str
-    first_day: date
-    last_day: date
-    episodes_out: int | None
-    episodes_in_all: int | None
-    days_left: int
-    days_total: int
-    closes_on: date
-    notice_by: date
-    own_delivered: int | None
-    makegood_delivered: int
-    curve_episodes: int | None
-    curve_error: float | None
-    days_missing: int
-    spots: tuple[SpotPace, ...]
-    unknown_reason: str
-
-    @property
-    def is_measuring_closed(self) -> bool:
-        """Whether every day that counts for this line has been measured."""
-        return self.as_of is not None and self.as_of >= self.closes_on
+from tracker.lib.dates import local_day
 
 
 class Pacer:
@@ -101,7 +33,8 @@ class Pacer:
     def __init__(self, inputs: Inputs, bands: Bands) -> None:
         self.inputs = inputs
         self.bands = bands
-        self._histories: dict[str, TenantHistory] = {}
+        self.histories = Histories(inputs)
+        self._sharing = Sharing(inputs)
 
     def pace(self, flight: Flight) -> BookingPace:
         return self._baked_in(flight) if flight.is_baked_in else self._dynamic(flight)
@@ -110,7 +43,7 @@ class Pacer:
 
     def _dynamic(self, flight: Flight) -> BookingPace:
         measured = self.inputs.source_of.get(flight.booking.pk)
-        ineligible = ineligible_days(flight, self.inputs.pauses.get(flight.booking.pk, ()))
+        ineligible = self._ineligible(flight)
         counted: dict[date, int] = {}
         if measured is not None:
             counted = self._daily(flight, measured[0])
@@ -130,10 +63,19 @@ class Pacer:
         missing = sum(1 for day in days_of(flight.first, upto) if day not in counted and day not in ineligible)
         return self._booking_pace(flight, pace, basis="straight", closes_on=flight.last, missing=missing)
 
+    def _ineligible(self, flight: Flight) -> set[date]:
+        pauses = self.inputs.pauses.get(flight.booking.pk)
+        return ineligible_days(flight.first, flight.last, zone_of(flight.booking), pauses) if pauses else set()
+
     def _daily(self, flight: Flight, source: str) -> dict[date, int]:
+        """What counts for a dynamic line by day; of a shared unit its own part."""
         if flight.booking.episode_id is None:
-            return self.inputs.show_days.get((flight.podcast_id, source), {})
-        return self.inputs.single_days.get((flight.booking.episode_id, source), {})
+            key = (flight.podcast_id, source)
+            counted = self.inputs.show_days.get(key, {})
+        else:
+            key = (flight.booking.episode_id, source)
+            counted = self.inputs.single_days.get(key, {})
+        return self._sharing.part_of(flight, counted, key) if flight.booking.ad_unit.is_shared else counted
 
     def delivered_by_day(self, flight: Flight) -> dict[date, int]:
         """Downloads that count for a line, by the day on which they came; days without a number are not in it."""
@@ -141,7 +83,7 @@ class Pacer:
         if measured is None:
             return {}
         if not flight.is_baked_in:
-            ineligible = ineligible_days(flight, self.inputs.pauses.get(flight.booking.pk, ()))
+            ineligible = self._ineligible(flight)
             counted = self._daily(flight, measured[0]).items()
             return {
                 day: count
@@ -165,13 +107,15 @@ class Pacer:
         measured = self.inputs.source_of.get(flight.booking.pk)
         booked = flight.booking.booked_impressions
         if not flight.is_baked_in:
-            left_out = ineligible_days(flight, self.inputs.pauses.get(flight.booking.pk, ()))
+            left_out = self._ineligible(flight)
             eligible = eligible_days(flight.first, flight.last, left_out)
             return [booked * sum(1 for one in eligible if one <= day) / max(1, len(eligible)) for day in days]
         if measured is None:
             return [None] * len(days)
-        history = self._history(measured[0])
-        growths = [history.growth(flight.podcast_id, age, flight.window) for age in range(1, flight.window + 1)]
+        growths = [
+            self.histories.growth(flight.podcast_id, measured[0], age, flight.window)
+            for age in range(1, flight.window + 1)
+        ]
         if any(growth is None for growth in growths):
             return [None] * len(days)
         shares = [0.0, *(growth.share for growth in growths if growth is not None)]
@@ -213,7 +157,7 @@ class Pacer:
             bands=self.bands,
         )
         shown = tuple(pace for pace, _spot in spots if pace is not None)
-        own = self._history(measured[0]).episodes_of(flight.podcast_id, flight.window) if measured else 0
+        own = self.histories.episodes_of(flight.podcast_id, measured[0], flight.window) if measured else 0
         return self._booking_pace(
             flight,
             pace,
@@ -222,7 +166,7 @@ class Pacer:
             spots=shown,
             episodes_in_all=len(episodes) + coming,
             curve_episodes=own,
-            curve_error=self._curve_error(flight, measured, shown),
+            curve_error=_curve_error(shown),
         )
 
     def _episodes_of(self, flight: Flight) -> list[Episode]:
@@ -253,23 +197,27 @@ class Pacer:
         first, age, start, old = self._age(flight, episode, measured)
         delivered = None
         share: Decimal | None = None
+        error: float | None = None
         close = self._level(flight)
         if measured is not None and age is not None:
             counts = self.inputs.episode_days.get((episode.pk, measured[0]))
             if counts is not None:
                 delivered = _between(counts, start, start + age)
-            growth = None if old else self._history(measured[0]).growth(flight.podcast_id, age, flight.window)
+            growth = None if old else self.histories.growth(flight.podcast_id, measured[0], age, flight.window)
             if growth is not None:
-                share = Decimal(growth.share)
-                close = growth.at_close(delivered) if delivered is not None else close
+                share, error = Decimal(growth.share), growth.error if age < flight.window else None
+                if delivered is not None:
+                    close = self.histories.at_close(
+                        growth, episode, measured[0], window=flight.window, delivered=delivered
+                    )
             elif age >= flight.window and delivered is not None:
                 share, close = Decimal(1), Interval(delivered, delivered, delivered)
             else:
                 close = None
         spot = Spot(goal=goal, age=age, delivered=delivered, expected_share=share, at_close=close)
-        return self._spot_pace(episode, first, spot), spot
+        return self._spot_pace(episode, first, spot, error), spot
 
-    def _spot_pace(self, episode: Episode, first: date | None, spot: Spot) -> SpotPace:
+    def _spot_pace(self, episode: Episode, first: date | None, spot: Spot, error: float | None) -> SpotPace:
         expected = None if spot.expected_share is None else spot.goal * spot.expected_share
         if spot.age is None:
             expected = Decimal(0)
@@ -288,6 +236,7 @@ class Pacer:
             projection=_whole(close, "middle"),
             projection_low=_whole(close, "low"),
             projection_high=_whole(close, "high"),
+            curve_error=error,
         )
 
     def _age(
@@ -325,53 +274,7 @@ class Pacer:
 
     def _level(self, flight: Flight) -> Interval | None:
         measured = self.inputs.source_of.get(flight.booking.pk)
-        return self._history(measured[0]).level(flight.podcast_id, flight.window) if measured else None
-
-    def level_of(self, show: UUID, source: str, window: int) -> Interval | None:
-        """What the next episode of a show will have at the end of its window."""
-        return self._history(source).level(show, window)
-
-    def _curve_error(
-        self, flight: Flight, measured: tuple[str, date] | None, spots: tuple[SpotPace, ...]
-    ) -> float | None:
-        """The curve's back-tested error at the ages of this line's young episodes, weighed by what is projected."""
-        if measured is None:
-            return None
-        errors = []
-        for spot in spots:
-            if spot.day is None or spot.day >= flight.window or not spot.projection:
-                continue
-            growth = self._history(measured[0]).growth(flight.podcast_id, spot.day, flight.window)
-            if growth is not None and growth.error is not None:
-                errors.append((growth.error, spot.projection))
-        weight = sum(projection for _error, projection in errors)
-        return sum(error * projection for error, projection in errors) / weight if weight else None
-
-    def _history(self, source: str) -> TenantHistory:
-        if source not in self._histories:
-            self._histories[source] = TenantHistory(
-                {show: self._learnable(episodes, source) for show, episodes in self.inputs.episodes.items()}
-            )
-        return self._histories[source]
-
-    def _learnable(self, episodes: list[Episode], source: str) -> list[list[float]]:
-        """Cumulative counts by age of the episodes that were measured from their first day on.
-
-        A day on which the source counted any episode of the show but not this one is a day without downloads; a day
-        on which it counted none is a gap, and an episode with a gap in it teaches nothing.
-        """
-        measured: list[tuple[date, dict[int, int]]] = []
-        days: set[date] = set()
-        for episode in episodes:
-            counts = self.inputs.episode_days.get((episode.pk, source))
-            first = drop_day(episode)
-            if counts is None or first is None:
-                continue
-            shift = (first - counts.first_day).days
-            by_age = {offset - shift: count for offset, count in counts.by_offset.items() if offset >= shift}
-            measured.append((first, by_age))
-            days.update(first + timedelta(days=age) for age in by_age)
-        return [cumulative for first, by_age in measured if (cumulative := _cumulative(first, by_age, days))]
+        return self.histories.level(flight.podcast_id, measured[0], flight.window) if measured else None
 
     # --- both ---------------------------------------------------------------------------------------------------------
 
@@ -394,9 +297,9 @@ class Pacer:
             booking=booking,
             booked=pace.booked,
             delivered=pace.delivered,
-            delivered_share=_share(pace.delivered, pace.booked),
+            delivered_share=share_of_booked(pace.delivered, pace.booked),
             expected=pace.expected,
-            expected_share=_share(pace.expected, pace.booked),
+            expected_share=share_of_booked(pace.expected, pace.booked),
             pacing_pct=pace.pacing_pct,
             band=pace.band,
             projection=pace.projection,
@@ -404,7 +307,7 @@ class Pacer:
             projection_high=pace.projection_high,
             needed_per_day=pace.needed_per_day,
             shortfall=pace.shortfall,
-            exposure_cents=_exposure(booking, pace.shortfall),
+            exposure_cents=exposure_of(booking, pace.shortfall),
             as_of=measured[1] if measured else None,
             source=measured[0] if measured else booking.order.measurement_of_record,
             basis=basis,
@@ -423,48 +326,15 @@ class Pacer:
             days_missing=missing,
             spots=spots,
             unknown_reason=pace.unknown_reason,
-        )
-
-    def with_repairs(self, pace: BookingPace, repaired: int) -> BookingPace:
-        """Count what makegoods of a line delivered in its delivery (DOMAIN: in delivery, never in revenue)."""
-        if not repaired:
-            return pace
-        delivered = (pace.own_delivered or 0) + repaired
-        pct = pacing_pct_of(delivered, pace.expected)
-        projection = None if pace.projection is None else pace.projection + repaired
-        shortfall = None if projection is None else max(0, pace.booked - projection)
-        return replace(
-            pace,
-            delivered=delivered,
-            delivered_share=_share(delivered, pace.booked),
-            makegood_delivered=repaired,
-            pacing_pct=pct,
-            band=self.bands.band_of(pct),
-            projection=projection,
-            projection_low=None if pace.projection_low is None else pace.projection_low + repaired,
-            projection_high=None if pace.projection_high is None else pace.projection_high + repaired,
-            shortfall=shortfall,
-            exposure_cents=_exposure(pace.booking, shortfall),
-            needed_per_day=needed_per_day(pace.booked, delivered, pace.days_left),
+            is_shared=booking.ad_unit.is_shared,
         )
 
 
-def ineligible_days(flight: Flight, pauses: Iterable[DeliveryPause]) -> set[date]:
-    """The days of a flight that lie wholly inside a pause or blackout, in the order's zone.
-
-    A day on which the line ran for a while still counts: it had its chance to deliver.
-    """
-    zone = zone_of(flight.booking)
-    left_out = set()
-    for pause in pauses:
-        first = max(flight.first, local_day(pause.starts_at, zone))
-        last = flight.last if pause.ends_at is None else min(flight.last, local_day(pause.ends_at, zone))
-        for day in days_of(first, last):
-            if pause.starts_at > day_start(day, zone):
-                continue
-            if pause.ends_at is None or pause.ends_at >= day_start(day + timedelta(days=1), zone):
-                left_out.add(day)
-    return left_out
+def _curve_error(spots: Sequence[SpotPace]) -> float | None:
+    """The curve's back-tested error at the ages of a line's young episodes, weighed by what is projected."""
+    known = [(spot.curve_error, spot.projection or 0) for spot in spots if spot.curve_error is not None]
+    weight = sum(projection for _error, projection in known)
+    return sum(error * projection for error, projection in known) / weight if weight else None
 
 
 def _between(counts: EpisodeDays, start: int, end: int) -> int | None:
@@ -472,28 +342,6 @@ def _between(counts: EpisodeDays, start: int, end: int) -> int | None:
     return sum(known) if known else None
 
 
-def _cumulative(first: date, by_age: dict[int, int], measured: set[date]) -> list[float]:
-    """Running totals by age up to the last measured day; cut off at a gap, empty when the first day is missing."""
-    totals: list[float] = []
-    running = 0
-    for age in range(max(by_age, default=-1) + 1):
-        if first + timedelta(days=age) not in measured:
-            break
-        running += by_age.get(age, 0)
-        totals.append(running)
-    return totals
-
-
 def _whole(close: Interval | None, bound: str) -> int | None:
     value = None if close is None else getattr(close, bound)
     return None if value is None else round(value)
-
-
-def _share(part: int | Decimal | None, whole: int) -> Decimal | None:
-    return None if part is None or not whole else Decimal(part) / whole
-
-
-def _exposure(booking: IOBooking, shortfall: int | None) -> int | None:
-    if shortfall is None:
-        return None
-    return 0 if booking.makegood_of_id else value_of(booking, shortfall)

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from bookings.delivery.airchecks import SpotToProve, spots_to_prove
 from bookings.delivery.attribution import Attribution, attribution_of
 from bookings.delivery.billing import Bill, Reconciliation, bill_of, reconciliation_of
+from bookings.delivery.booking_pace import BookingPace, SpotPace
 from bookings.delivery.inputs import gather
-from bookings.delivery.paces import BookingPace, Pacer, SpotPace
+from bookings.delivery.paces import Pacer
 from bookings.delivery.queries import pacing_of
 from bookings.makegoods.ranking import RankedSlot, ranked_slots
 from bookings.models import Aircheck, DeliverySnapshot, IOBooking, Makegood

@@ -1,10 +1,14 @@
 """Spans in which a line does not run: kept as it is paused and resumed, or blacked out beforehand."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
 from bookings.models import DeliveryPause, IOBooking
+from bookings.pacing import days_of
+from tracker.lib.dates import day_start, local_day
 from tracker.lib.errors import DomainError
 
 
@@ -32,3 +36,20 @@ def black_out(*, booking: IOBooking, starts_at: datetime, ends_at: datetime, rea
     return DeliveryPause.objects.create(
         booking=booking, kind=DeliveryPause.Kind.BLACKOUT, starts_at=starts_at, ends_at=ends_at, reason=reason[:300]
     )
+
+
+def ineligible_days(first: date, last: date, zone: ZoneInfo, pauses: Iterable[DeliveryPause]) -> set[date]:
+    """The days of a flight that lie wholly inside a pause or blackout, in the order's zone.
+
+    A day on which the line ran for a while still counts: it had its chance to deliver.
+    """
+    left_out = set()
+    for pause in pauses:
+        begins = max(first, local_day(pause.starts_at, zone))
+        ends = last if pause.ends_at is None else min(last, local_day(pause.ends_at, zone))
+        for day in days_of(begins, ends):
+            if pause.starts_at > day_start(day, zone):
+                continue
+            if pause.ends_at is None or pause.ends_at >= day_start(day + timedelta(days=1), zone):
+                left_out.add(day)
+    return left_out

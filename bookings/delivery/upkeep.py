@@ -37,7 +37,7 @@ def take_snapshots(*, at: datetime) -> JobResult:
     Set-based: the number of statements does not grow with the lines.
     """
     lines = IOBooking.objects.filter(status__in=[Status.ACTIVE, Status.PAUSED, Status.MAKEGOOD], flight_start__lte=at)
-    paces = pacing_of(lines.only("pk"), at=at)
+    paces = pacing_of(lines, at=at, in_bulk=True)
     known_on = at.astimezone(UTC).date()
     snapshots = [_snapshot(pace, known_on, at) for pace in paces]
     fields = [
@@ -63,7 +63,7 @@ def settle_makegoods(*, at: datetime) -> JobResult:
     """
     done: Counter[str] = Counter()
     problems = []
-    for pace in pacing_of(_lines_with_work(at), at=at):
+    for pace in pacing_of(_lines_with_work(at), at=at, in_bulk=True):
         try:
             with transaction.atomic():
                 done.update(_walk(pace, at))
@@ -86,7 +86,6 @@ def _lines_with_work(at: datetime) -> QuerySet[IOBooking]:
             | Q(makegoods__status=case.PROPOSED)
         )
         .distinct()
-        .only("pk")
     )
 
 

@@ -79,6 +79,29 @@ def growing(rng: random.Random, count: int) -> list[Counted]:
     return episodes
 
 
+def drifting(rng: random.Random, count: int) -> list[Counted]:
+    """Listeners take more and more time: what was true of the older half is not true of the newer."""
+    episodes = []
+    for place, published in enumerate(_days(count)):
+        final = 8_000 * math.exp(rng.gauss(0, 0.2))
+        wobble = {age: math.exp(rng.gauss(0, 0.05)) for age in WINDOWS}
+        shares = {age: _share(age, 3 + 6 * place / count, 0.25) * wobble[age] for age in WINDOWS}
+        episodes.append(_episode(published, final, shares))
+    return episodes
+
+
+def wandering(rng: random.Random, count: int) -> list[Counted]:
+    """Habits go up and down as a random walk, so neighbours are alike and no direction lasts."""
+    episodes, habit = [], 0.0
+    for published in _days(count):
+        habit += rng.gauss(0, 0.08)
+        final = 8_000 * math.exp(rng.gauss(0, 0.2))
+        wobble = {age: math.exp(rng.gauss(0, 0.04)) for age in WINDOWS}
+        shares = {age: _share(age, 4 * math.exp(habit), 0.25) * wobble[age] for age in WINDOWS}
+        episodes.append(_episode(published, final, shares))
+    return episodes
+
+
 def wild(rng: random.Random, count: int) -> list[Counted]:
     """One in twelve episodes goes viral late, one in thirty lost its first day."""
     episodes = []
@@ -154,5 +177,17 @@ def full_of_blanks(rng: random.Random, count: int) -> list[Counted]:
 
 SHOWS: dict[str, Show] = {
     show.__name__: show
-    for show in (steady, fast_and_slow, noisy_first_day, growing, wild, weekdays, hits, tiny, full_of_blanks)
+    for show in (
+        steady,
+        fast_and_slow,
+        noisy_first_day,
+        growing,
+        drifting,
+        wandering,
+        wild,
+        weekdays,
+        hits,
+        tiny,
+        full_of_blanks,
+    )
 }

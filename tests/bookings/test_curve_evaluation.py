@@ -11,8 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from bookings.backtest import COLUMNS, evaluate, read_episodes
-from bookings.curve import TenantHistory, quantile, robust_centre, spread80
+from bookings.curve import TenantHistory
 from bookings.growth import Counted
+from bookings.robust import quantile, robust_centre, spread80
 from tests.bookings.simulated_shows import SHOWS, WINDOWS
 
 SEEDS = range(6)
@@ -57,12 +58,20 @@ def test_where_there_is_something_to_learn_it_is_learned(judged, name, pair, sha
 def test_the_80_percent_interval_holds_80_percent(judged):
     inside = [one.coverage80 for runs in judged.values() for run in runs for one in run if one.coverage80 is not None]
 
-    assert 0.76 < mean(inside) < 0.86
+    assert 0.78 < mean(inside) < 0.87
 
 
-@pytest.mark.parametrize("name", ["steady", "fast_and_slow", "wild", "weekdays", "hits", "tiny", "full_of_blanks"])
+@pytest.mark.parametrize("name", SHOWS)
 def test_it_holds_80_percent_of_each_kind_of_show(judged, name):
-    assert 0.74 < mean(means(judged[name], "coverage80")) < 0.9
+    assert 0.75 < mean(means(judged[name], "coverage80")) < 0.92
+
+
+@pytest.mark.parametrize("name", ["growing", "drifting", "wandering"])
+@pytest.mark.parametrize("count", [40, 60])
+def test_it_holds_where_habits_drift_and_few_episodes_tell(name, count):
+    runs = [evaluate(SHOWS[name](random.Random(seed), count)) for seed in range(12)]
+
+    assert mean(means(runs, "coverage80")) > 0.73
 
 
 def test_the_newer_half_teaches_nothing():
@@ -175,14 +184,18 @@ def test_one_wild_episode_moves_the_middle_by_nothing():
     assert robust_centre([1.0, 1.1, 0.9, 1.05, 0.95, 9.0]) == pytest.approx(1.0, abs=0.02)
 
 
-def curve_of(*totals: int, scale: float = 1.0) -> list[float]:
-    return [total * scale for total in totals]
+def episodes_of(*totals: int, count: int) -> list[Counted]:
+    """Weekly episodes that all have the same counts at ages 1, 2, ..."""
+    start = datetime(2025, 1, 1, tzinfo=UTC)
+    counts = dict(enumerate(map(float, totals), start=1))
+    return [Counted(start + timedelta(days=7 * place), counts) for place in range(count)]
 
 
 def test_a_show_with_few_episodes_leans_on_the_house_and_one_with_many_on_itself():
-    fast, slow = curve_of(80, 100), curve_of(50, 100)
-    few = TenantHistory({"new": [fast], "a": [slow] * 12, "b": [slow] * 12})
-    many = TenantHistory({"new": [fast] * 40, "a": [slow] * 12, "b": [slow] * 12})
+    fast, slow = (80, 100), (50, 100)
+    house = {"a": episodes_of(*slow, count=12), "b": episodes_of(*slow, count=12)}
+    few = TenantHistory({"new": episodes_of(*fast, count=1), **house})
+    many = TenantHistory({"new": episodes_of(*fast, count=40), **house})
 
     # Log growth: ln(100/80) = 0.223 of its own, ln 2 = 0.693 of the house. One episode weighs against four; of three
     # shows that are each of one piece but far apart, the house weighs as much as half an episode.
@@ -192,15 +205,27 @@ def test_a_show_with_few_episodes_leans_on_the_house_and_one_with_many_on_itself
 
 
 def test_an_episode_is_never_projected_below_what_it_has():
-    history = TenantHistory({"show": [curve_of(100, 90)] * 10})
+    history = TenantHistory({"show": episodes_of(100, 90, count=10)})
 
-    close = history.growth("show", 1, 2).at_close(100)
+    close = history.growth("show", 1, 2).at_close(episodes_of(100, count=1)[0])
 
-    assert (close.middle, close.low, close.high) == (100, 100, 100)
+    assert (round(close.middle, 6), round(close.low, 6), round(close.high, 6)) == (100, 100, 100)
 
 
 def test_the_back_tested_error_is_that_of_the_older_half_on_the_newer():
     # The older half doubles; the newer half grows by half: 2 / 1.5 - 1 = 33.3 % too high.
-    history = TenantHistory({"show": [curve_of(50, 100)] * 5 + [curve_of(50, 75)] * 5})
+    older, newer = episodes_of(50, 100, count=10)[:5], episodes_of(50, 75, count=10)[5:]
+    history = TenantHistory({"show": older + newer})
 
     assert history.growth("show", 1, 2).error == pytest.approx(1 / 3)
+
+
+def test_the_curve_of_the_command_is_the_one_that_projects():
+    show = SHOWS["fast_and_slow"](random.Random(3), 80)
+    growth = TenantHistory({"show": show[:40]}).growth("show", 7, 30)
+
+    errors = [abs(growth.at_close(one, show[:40]).middle / one.counts[30] - 1) for one in show[40:]]
+
+    # What it did so far tells how it goes on: `level` apart, nothing of the newer half is looked at.
+    assert "momentum" in growth.model.terms
+    assert mean(errors) == pytest.approx(evaluate(show)[1].mape, rel=0.05)
