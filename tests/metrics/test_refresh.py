@@ -1,0 +1,94 @@
+"""metrics_daily, the view for readers outside: brought up to date once for what was recorded, and never in their way."""
+
+from datetime import date
+from decimal import Decimal
+
+import psycopg
+import pytest
+from django.db import connection
+from django_tenants.utils import tenant_context
+
+from metrics.models import DailyMetric, DailyRefresh, DailyRollup
+from metrics.services import refresh_metrics_daily
+from tests.factories import NOON, make_episode, make_rollup
+from tracker.events.models import Event
+from tracker.lib.actors import SYSTEM
+
+DAY = date(2026, 11, 1)
+
+
+def refresh() -> str:
+    return refresh_metrics_daily(by=SYSTEM, at=NOON)
+
+
+def seen(episode) -> list[tuple]:
+    return list(DailyMetric.objects.filter(episode=episode).values_list("day", "source", "downloads", "listeners"))
+
+
+def test_what_was_recorded_shows_after_one_refresh_and_the_next_has_nothing_to_do(tenant):
+    episode = make_episode()
+    make_rollup(episode=episode, day=DAY, downloads=70)
+    before = seen(episode)
+
+    outcomes = [refresh(), refresh(), refresh()]
+
+    assert before == []
+    assert outcomes == ["refreshed", "clean", "clean"]
+    assert seen(episode) == [(DAY, "host", 70, None)]
+    assert Event.objects.filter(type="metrics_daily.refreshed").count() == 1
+
+
+def test_a_restated_figure_makes_it_dirty_again(tenant):
+    episode = make_episode()
+    make_rollup(episode=episode, day=DAY, downloads=70)
+    refresh()
+    make_rollup(episode=episode, day=DAY, downloads=75, listeners=0)
+
+    assert refresh() == "refreshed"
+    assert seen(episode) == [(DAY, "host", 75, 0)]
+
+
+def test_the_view_says_what_the_rollup_says(tenant):
+    for number, source in enumerate(["host", "op3", "host"]):
+        make_rollup(day=DAY, source=source, downloads=number, completion_rate=Decimal("0.5"))
+    refresh()
+
+    columns = ("day", "episode_id", "source", "downloads", "completion_rate", "last_updated")
+    assert list(DailyMetric.objects.order_by(*columns).values_list(*columns)) == list(
+        DailyRollup.objects.order_by(*columns).values_list(*columns)
+    )
+
+
+def test_one_houses_refresh_leaves_another_dirty(tenant, other_tenant):
+    make_rollup(day=DAY)
+    with tenant_context(other_tenant):
+        make_rollup(day=DAY)
+        theirs = DailyRefresh.objects.get().batch_code
+
+    assert refresh() == "refreshed"
+    with tenant_context(other_tenant):
+        assert DailyRefresh.objects.get().batch_code == theirs
+        assert DailyMetric.objects.count() == 0
+        assert refresh() == "refreshed"
+
+
+@pytest.mark.own_database
+def test_a_refresh_beside_another_says_busy_and_readers_read_on(tenant):
+    episode = make_episode()
+    make_rollup(episode=episode, day=DAY, downloads=70)
+    refresh()
+    make_rollup(episode=episode, day=DAY, downloads=71)
+    with psycopg.connect(**_address()) as other:
+        other.execute("SET search_path = acme, public")
+        assert other.execute("SELECT refresh_metrics_daily()").fetchone() == ("refreshed",)
+        # The other has refreshed and not committed: its lock is held, what stood before is what is read.
+        assert refresh() == "busy"
+        assert seen(episode) == [(DAY, "host", 70, None)]
+
+    assert seen(episode) == [(DAY, "host", 71, None)]
+    assert refresh() == "clean"
+
+
+def _address() -> dict:
+    parts = connection.get_connection_params()
+    return {name: parts[name] for name in ("host", "port", "user", "password", "dbname") if parts.get(name)}
