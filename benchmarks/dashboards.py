@@ -1,0 +1,333 @@
+"""The dashboards of a house with a million listener rows: `python benchmarks/dashboards.py [--rows N] [--runs N]`.
+
+Makes a database of its own in the running embedded server, with facts of 40 shows by day, episode and source: one total
+and nine rows by app and by country each. Then asks for pages through the whole of Django and judges three things:
+
+- the page against the same page over the facts: the rollup's name leads to a view that adds up the rows by app, as one
+  must who keeps no totals. Everything else stays as it is;
+- the page against the time of its own SQL;
+- an unchanged page, which is a 304, and the first page after an import, which must show the new figures.
+
+Prints medians with their limits and "ok" or "MISSED"; ends with 1 when one is missed. The database is dropped.
+"""
+
+import argparse
+import logging
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import pacing  # noqa: E402
+
+DATABASE = "bench_dashboards"
+HOST = "bench.localhost"
+SHOWS, SOURCES, BREAKDOWNS = 40, 2, 9
+OVER_FACTS, OVER_SQL = 10.0, 3.0
+# The page that is made of listener rows: pacing, revenue, downloads and curves of a show. The others hardly read any.
+JUDGED = "creator"
+
+# The same columns, added up from the rows by app (the breakdowns 1 to 5).
+OVER_THE_FACTS = """
+CREATE OR REPLACE VIEW metrics_daily_rollup AS
+  SELECT f.day, e.episode_id, e.podcast_id, s.name AS source,
+    sum(f.downloads)::bigint AS downloads, sum(f.listeners)::bigint AS listeners,
+    (avg(f.completion_ppm) / 1000000.0)::numeric(7, 6) AS completion_rate,
+    (avg(f.ctr_ppm) / 1000000.0)::numeric(7, 6) AS ctr,
+    sum(f.conversions)::bigint AS conversions, sum(f.revenue_cents)::bigint AS revenue_cents,
+    max(b.recorded_at) AS last_updated
+  FROM listener_metrics f
+  JOIN episodes e ON e.code = f.episode_code
+  JOIN metric_sources s ON s.code = f.source_code
+  JOIN metric_batches b ON b.code = f.batch_code
+  WHERE f.breakdown_code BETWEEN 1 AND 5
+  GROUP BY f.day, e.episode_id, e.podcast_id, s.name
+"""
+
+# Episodes are measured from their drop on; the newest ones of each show are the most heard.
+FACTS = """
+INSERT INTO listener_metrics (day, episode_code, source_code, breakdown_code, batch_code, downloads, revenue_cents)
+SELECT heard.day, heard.code, source, breakdown, %(batch)s,
+       CASE WHEN breakdown = 0 THEN heard.n WHEN breakdown <= 5 THEN heard.n / 5 ELSE heard.n / 4 END,
+       CASE WHEN breakdown = 0 THEN heard.n / 10 WHEN breakdown <= 5 THEN heard.n / 50 ELSE heard.n / 40 END
+FROM (
+    SELECT day::date AS day, e.code, 20 * (1 + 2000 / (20 * (1 + day::date - e.drops_at::date))) AS n
+    FROM episodes e, generate_series(e.drops_at::date, %(last)s, interval '1 day') AS day
+) AS heard, unnest(%(sources)s::int[]) AS source, generate_series(0, %(breakdowns)s) AS breakdown
+"""
+
+
+def main() -> int:
+    options = _options()
+    pacing.DATABASE = DATABASE
+    pacing._use_own_database()
+    logging.disable(logging.INFO)
+    try:
+        return _run(options)
+    finally:
+        from django.db import connection
+
+        connection.close()
+        if not options.keep:
+            pacing._drop_database()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1_000_000, help="listener rows, about")
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--keep", action="store_true", help="leave the database, to look at plans")
+    return parser.parse_args()
+
+
+def _run(options: argparse.Namespace) -> int:
+    from django.conf import settings
+    from django.db import connection
+    from django.test.utils import override_settings
+
+    from tracker.tenants.models import Tenant
+
+    settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    facts = _prepare(options.rows)
+    print(f"{facts:,} listener rows of {SHOWS} shows; medians of {options.runs} pages\n")
+    with override_settings(ALLOWED_HOSTS=["*"]):
+        pages = {name: _pages_of(name) for name in ("creator", "advertiser", "ops")}
+        by_rollup = {name: _measure(page, options.runs) for name, page in pages.items()}
+        unchanged = {name: _unchanged(page, options.runs) for name, page in pages.items()}
+        connection.set_tenant(Tenant.objects.get(schema_name="bench"))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_get_viewdef('metrics_daily_rollup'::regclass)")
+            (as_it_is,) = cursor.fetchone()
+            cursor.execute(OVER_THE_FACTS)
+        over_facts = _measure(pages[JUDGED], max(3, options.runs // 3))
+        connection.set_tenant(Tenant.objects.get(schema_name="bench"))
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE OR REPLACE VIEW metrics_daily_rollup AS {as_it_is}")
+        is_fresh = _is_fresh_after_an_import(pages["creator"])
+    return _report(by_rollup, over_facts, unchanged, is_fresh)
+
+
+def _report(by_rollup: Any, over_facts: Any, unchanged: Any, is_fresh: bool) -> int:
+    missed = 0
+
+    def judge(words: str, value: float, limit: float, *, least: bool = False) -> None:
+        nonlocal missed
+        good = value >= limit if least else value <= limit
+        missed += not good
+        sign = "≥" if least else "≤"
+        print(f"  {words:58} {value:6.1f} × (limit {sign} {limit:g} ×)  {'ok' if good else 'MISSED'}")
+
+    for name, (page, sql, count) in by_rollup.items():
+        print(f"/dashboard/{name}: {page:.1f} ms, of which {sql:.1f} ms of SQL in {count} statements; ", end="")
+        print(f"unchanged, a 304: {unchanged[name]:.1f} ms")
+        if name == JUDGED:
+            judge(f"{name}: page ÷ its own SQL", page / sql, OVER_SQL)
+        else:
+            print(f"  {name}: page ÷ its own SQL (few listener rows or none, no limit){page / sql:12.1f} ×")
+    page = by_rollup[JUDGED][0]
+    print(f"/dashboard/creator over the facts: {over_facts[0]:.1f} ms, of which {over_facts[1]:.1f} ms of SQL")
+    judge("creator: over the facts ÷ over the rollup", over_facts[0] / page, OVER_FACTS, least=True)
+    print(f"  {'after an import the old tag is refused and figures are new':58} {'ok' if is_fresh else 'MISSED'}")
+    return 1 if missed or not is_fresh else 0
+
+
+def _prepare(rows: int) -> int:
+    from django.core.management import call_command
+    from django.db import connection
+
+    from tracker.accounts.roles import ensure_roles
+    from tracker.tenants.models import Tenant
+
+    call_command("migrate_schemas", shared=True, verbosity=0)
+    tenant = Tenant.objects.create(schema_name="bench", name="Bench", status="active")
+    connection.cursor().execute("CREATE SCHEMA bench")
+    call_command("migrate_schemas", schema_name="bench", verbosity=0)
+    connection.set_tenant(tenant)
+    ensure_roles()
+    facts = _fill(rows)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+    return facts
+
+
+def _fill(rows: int) -> int:
+    """Shows, their facts and lines in flight, deals in all stages, matches, imports: what the pages are made of."""
+    from django.db import connection
+
+    from metrics.models import MetricBatch, MetricSource
+
+    now = datetime.now(UTC)
+    shows = _shows(now, rows)
+    sources = [MetricSource.objects.get_or_create(name=name)[0] for name in ("podtrail", "earprint")]
+    batch = MetricBatch.objects.create(recorded_at=now)
+    last = now.date() - timedelta(days=1)
+    with connection.cursor() as cursor:
+        codes = [source.code for source in sources]
+        for number in range(1, BREAKDOWNS + 1):
+            cursor.execute(
+                "INSERT INTO metric_breakdowns (code, dimension, value) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                [number, "app" if number <= 5 else "country", str(number)],
+            )
+        cursor.execute(FACTS, {"batch": batch.pk, "last": last, "sources": codes, "breakdowns": BREAKDOWNS})
+        cursor.execute("SELECT count(*) FROM listener_metrics")
+        (facts,) = cursor.fetchone()
+    _sell(shows, now)
+    return facts
+
+
+def _shows(now: datetime, rows: int) -> list[Any]:
+    """Shows with weekly episodes: as many as make about so many rows, each measured from its drop on."""
+    from metrics.models import Episode, Podcast
+
+    per_show = rows / SHOWS / SOURCES / (BREAKDOWNS + 1)
+    count = 1
+    while sum(7 * back + 3 for back in range(count + 1)) < per_show:
+        count += 1
+    shows = Podcast.objects.bulk_create(
+        Podcast(title=f"Show {n}", slug=f"show-{n}", release_weekdays=[1]) for n in range(SHOWS)
+    )
+    for show in shows:
+        for back in range(-2, count):
+            drop = now - timedelta(days=3 + 7 * back)
+            Episode.objects.create(podcast=show, title=f"Episode {back}", drops_at=drop, is_published=drop < now)
+    return shows
+
+
+def _sell(shows: list[Any], now: datetime) -> None:
+    from bookings.models import AdUnit, InsertionOrder, IOBooking
+    from deals.models import Campaign, Sponsor
+    from etl.models import Import
+    from matchmaking.models import Match
+
+    sponsors = [Sponsor.objects.create(name=f"Sponsor {n}") for n in range(20)]
+    start = (now - timedelta(days=15)).replace(hour=0, minute=0, second=0, microsecond=0)
+    for number, show in enumerate(shows):
+        sponsor = sponsors[number % len(sponsors)]
+        for line, delivery in enumerate(("dynamic", "dynamic", "baked_in", "baked_in")):
+            unit = AdUnit.objects.create(
+                podcast=show, name=f"Mid-roll {line}", position="mid", duration_seconds=60, delivery=delivery
+            )
+            deal = Campaign.objects.create(
+                name=f"Deal {number}-{line}", sponsor=sponsor, stage="won", stage_changed_at=now, closed_at=now
+            )
+            order = InsertionOrder.objects.create(
+                campaign=deal, currency="USD", time_zone="UTC", measurement_of_record="podtrail"
+            )
+            IOBooking.objects.create(
+                order=order, campaign=deal, ad_unit=unit, flight_start=start, flight_end=start + timedelta(days=30),
+                booked_impressions=30_000, booked_cpm_cents=2_500, gross_cents=75_000, status="active",
+                status_changed_at=start,
+            )  # fmt: skip
+        for stage in ("lead", "proposal"):
+            Campaign.objects.create(
+                name=f"Deal {number} {stage}", sponsor=sponsor, stage=stage, currency="USD", campaign_value=500_000,
+                stage_changed_at=now - timedelta(days=9), expected_close_on=now.date() + timedelta(days=number),
+            )  # fmt: skip
+        Match.objects.create(
+            advertiser=sponsors[0], podcast=show, score=70 - number, confidence=1, updated_at=now,
+            rationale="Its listeners live where you ship.", signals={"topic_overlap": 0.9}, in_advertiser_top=True,
+        )  # fmt: skip
+    for hours in range(0, 200, 5):
+        Import.objects.create(
+            source="api", kind="metrics", file_name="m.csv", status="completed", records_imported=100,
+            completed_at=now - timedelta(hours=hours),
+        )  # fmt: skip
+
+
+def _pages_of(name: str) -> Callable[..., Any]:
+    """Return what asks for a page as one of its people: a creator of one show, an advertiser, somebody of ops."""
+    from django.conf import settings
+    from django.db import connection
+    from django.test import Client
+
+    from deals.models import Sponsor
+    from metrics.models import Podcast
+    from tests.sessions import session_of
+    from tracker.accounts.services import create_user
+    from tracker.flags.services import switch
+    from tracker.tenants.models import Domain, Tenant
+
+    tenant = Tenant.objects.get(schema_name="bench")
+    connection.set_tenant(tenant)
+    for flag in ("ENABLE_NEW_DASHBOARD_CARDS", "ENABLE_MATCHMAKING", "ENABLE_IO_BOOKINGS", "ENABLE_DEAL_PIPELINE"):
+        switch(flag=flag, on=True)
+    bindings = {
+        "creator": {"podcast": [Podcast.objects.earliest("title").pk]},
+        "advertiser": {"sponsor": [Sponsor.objects.earliest("name").pk]},
+    }
+    person = create_user(email=f"{name}@bench.example", role=name, name=name, bindings=bindings.get(name))
+    client = Client(headers={"host": HOST})
+    client.cookies[settings.SESSION_COOKIE_NAME] = session_of(person, tenant).session_key
+    connection.set_schema_to_public()
+    Domain.objects.get_or_create(domain=HOST, defaults={"tenant": tenant, "is_primary": True})
+
+    def ask(**headers: str) -> Any:
+        answer = client.get(f"/dashboard/{name}", headers=headers)
+        assert answer.status_code in (200, 304), answer.status_code
+        return answer
+
+    return ask
+
+
+def _measure(ask: Callable[..., Any], runs: int) -> tuple[float, float, int]:
+    """Return the median page and the median of its SQL in milliseconds, and its statements."""
+    from django.db import connection
+
+    spent: list[float] = []
+
+    def clock(execute: Any, *arguments: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return execute(*arguments)
+        finally:
+            spent.append(time.perf_counter() - started)
+
+    pages, sqls = [], []
+    ask()
+    for _ in range(runs):
+        spent.clear()
+        with connection.execute_wrapper(clock):
+            started = time.perf_counter()
+            ask()
+            pages.append(time.perf_counter() - started)
+        sqls.append(sum(spent))
+    return 1_000 * statistics.median(pages), 1_000 * statistics.median(sqls), len(spent)
+
+
+def _unchanged(ask: Callable[..., Any], runs: int) -> float:
+    took = []
+    for _ in range(runs):
+        tag = ask()["ETag"]
+        started = time.perf_counter()
+        answer = ask(**{"If-None-Match": tag})
+        took.append(time.perf_counter() - started)
+        assert answer.status_code == 304
+    return 1_000 * statistics.median(took)
+
+
+def _is_fresh_after_an_import(ask: Callable[..., Any]) -> bool:
+    """Import one new figure as an import does; the tag from before must be refused, and the page must differ."""
+    from django.db import connection
+
+    from metrics.models import Episode
+    from metrics.services import DayOfEpisode, record_metrics
+    from tracker.tenants.models import Tenant
+
+    before = ask()
+    connection.set_tenant(Tenant.objects.get(schema_name="bench"))
+    episode = Episode.objects.filter(podcast__title="Show 0", is_published=True).latest("drops_at")
+    now = datetime.now(UTC)
+    day = now.date() - timedelta(days=1)
+    record_metrics(rows=[DayOfEpisode(day=day, episode_id=episode.pk, source="podtrail", downloads=999_999)], at=now)
+    after = ask(**{"If-None-Match": before["ETag"]})
+    return after.status_code == 200 and after.content != before.content
+
+
+if __name__ == "__main__":
+    sys.exit(main())
