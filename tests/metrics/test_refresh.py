@@ -1,4 +1,4 @@
-"""metrics_daily, the view for readers outside: brought up to date once for what was recorded, and never in their way."""
+"""metrics_daily, the view for readers outside: brought up to date once for what was recorded, never in their way."""
 
 from datetime import date
 from decimal import Decimal
