@@ -88,9 +88,9 @@ def brand_colours(colour: str) -> dict[str, str]:
         colour = DEFAULT_BRAND
     return {
         "brand": colour,
-        "deep": _mixed(colour, "#000000", 0.28),
-        "soft": _mixed(colour, "#ffffff", 0.91),
-        "line": _mixed(colour, "#ffffff", 0.68),
+        "deep": mixed(colour, "#000000", 0.28),
+        "soft": mixed(colour, "#ffffff", 0.91),
+        "line": mixed(colour, "#ffffff", 0.68),
         "on": "#ffffff",
     }
 
@@ -340,7 +340,8 @@ def _channels(colour: str) -> list[int]:
     return [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
 
 
-def _mixed(colour: str, other: str, share: float) -> str:
+def mixed(colour: str, other: str, share: float) -> str:
+    """Return a colour with a share (0 to 1) of another mixed in: #rrggbb."""
     pairs = zip(_channels(colour), _channels(other), strict=True)
     return "#" + "".join(f"{round(one * (1 - share) + two * share):02x}" for one, two in pairs)
 

@@ -1,4 +1,4 @@
-"""An order document -> PDF bytes, by WeasyPrint. It reads nothing but the assets named here. Pure but for those files.
+"""Orders and other paper -> PDF bytes, by WeasyPrint. It reads nothing but the assets named here. Pure but for them.
 
 Equal documents in equal standing give equal bytes. Source: RELIABILITY, G41 to G43.
 """
@@ -18,10 +18,12 @@ from bookings.paper import paper_context
 from tracker.lib.errors import DomainError
 
 STYLESHEET = "asset:insertion_order.css"
+PROPOSAL_STYLESHEET = "asset:proposal.css"
 LOGO = "asset:logo.png"
 # The names by which the stylesheet and the document ask, and the files that answer.
 ASSETS = {
     STYLESHEET: ("css/insertion_order.css", "text/css"),
+    PROPOSAL_STYLESHEET: ("css/proposal.css", "text/css"),
     "../fonts/doc/doc-sans-400.woff2": ("fonts/doc/doc-sans-400.woff2", "font/woff2"),
     "../fonts/doc/doc-sans-600.woff2": ("fonts/doc/doc-sans-600.woff2", "font/woff2"),
     "../fonts/doc/doc-display-600.woff2": ("fonts/doc/doc-display-600.woff2", "font/woff2"),
@@ -72,13 +74,21 @@ def render(document: OrderDocument, standing: Standing) -> bytes:
 
     Raises DomainError("pdf_unavailable") with the remedy when Pango is missing, DomainError("order_too_long").
     """
+    require()
+    identifier = f"{document.number or document.digest}-{document.version}"
+    return written(order_html(document, standing), identifier=identifier, logo_png=standing.logo_png)
+
+
+def written(html: str, *, identifier: str, logo_png: bytes | None = None) -> bytes:
+    """Return a page of HTML of ours as a tagged PDF (PDF/UA-1), equal for equal HTML.
+
+    It may ask for the assets named here and, as LOGO, for the house's logo. Raises DomainError("pdf_unavailable").
+    """
     weasyprint = require()
-    html = order_html(document, standing)
-    identifier = f"{document.number or document.digest}-{document.version}".encode()
     with _rendering, _fixed_time():
-        fetcher = _fetcher_class()(standing.logo_png)
+        fetcher = _fetcher_class()(logo_png)
         page = weasyprint.HTML(string=html, base_url="asset:", url_fetcher=fetcher, media_type="print")
-        return page.write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=identifier)
+        return page.write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=identifier.encode())
 
 
 @cache
@@ -115,7 +125,7 @@ def _fetcher_class() -> type:
             if url in ASSETS:
                 body, kind = _asset(url)
                 return URLFetcherResponse(url, body=body, headers={"Content-Type": kind})
-            raise FatalURLFetchingError(f"An order asks for nothing outside: {url[:200]}")
+            raise FatalURLFetchingError(f"Paper asks for nothing outside: {url[:200]}")
 
     return OwnAssetsOnly
 

@@ -214,7 +214,7 @@ class SponsorAdmin(CsvExport, BaseAdmin):
     actions = ("export_chosen",)
     inlines = (ContactInline,)
     fieldsets = (
-        (None, {"fields": ("name", "is_another", "aliases", ("website_url", "agency"))}),
+        (None, {"fields": ("name", "is_another", "aliases", "brands", ("website_url", "agency"))}),
         (_("What it sells, whom it wants"), {"fields": ("category", "tags", "blocked_categories", "targets")}),
         (
             _("Billing"),
@@ -270,7 +270,7 @@ class AgencyAdmin(BaseAdmin):
     ordering = ("name",)
     inlines = (AgencyContactInline,)
     fieldsets = (
-        (None, {"fields": ("name", "commission_permille")}),
+        (None, {"fields": ("name", ("commission_permille", "credit_status"))}),
         (_("Billing"), {"fields": ("billing_email", "billing_address", "tax_number")}),
     )
 

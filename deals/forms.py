@@ -29,7 +29,7 @@ DEAL_COLUMNS = (
     *("wanted_podcasts", "notes"),
 )
 SPONSOR_COLUMNS = (
-    *("name", "aliases", "website_url", "category", "tags", "blocked_categories", "targets", "agency"),
+    *("name", "aliases", "brands", "website_url", "category", "tags", "blocked_categories", "targets", "agency"),
     *("billing_name", "billing_address", "billing_email", "tax_number", "credit_status", "is_archived"),
 )
 

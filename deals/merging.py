@@ -15,7 +15,7 @@ from tracker.lib.errors import Conflict, DomainError
 
 @transaction.atomic
 def merge_sponsors(*, keep: Sponsor, merge: Sponsor, by: HasActor | Actor, at: datetime) -> SponsorMerge:
-    """Let `keep` take over the deals and contacts of `merge`, whose name becomes an alias. Nothing is deleted.
+    """Let `keep` take over deals, contacts and brands of `merge`, whose name becomes an alias. Nothing is deleted.
 
     Bookings follow their deals. What went over is written down, so that undo_merge can give it back.
     Emits sponsor.merged. Raises DomainError("same_sponsor"), Conflict("already_merged").
@@ -31,10 +31,11 @@ def merge_sponsors(*, keep: Sponsor, merge: Sponsor, by: HasActor | Actor, at: d
     contacts = list(Contact.objects.filter(sponsor=merge).values_list("pk", flat=True))
     known = {name.casefold() for name in (keep.name, *keep.aliases)}
     aliases = [name for name in dict.fromkeys((merge.name, *merge.aliases)) if name.casefold() not in known]
+    brands = [brand for brand in merge.brands if brand.casefold() not in {own.casefold() for own in keep.brands}]
     Campaign.objects.filter(pk__in=campaigns).update(sponsor=keep, updated_at=at)
     Contact.objects.filter(pk__in=contacts).update(sponsor=keep)
-    keep.aliases = [*keep.aliases, *aliases]
-    keep.save(update_fields=["aliases", "updated_at"])
+    keep.aliases, keep.brands = [*keep.aliases, *aliases], [*keep.brands, *brands]
+    keep.save(update_fields=["aliases", "brands", "updated_at"])
     merge.merged_into = keep
     merge.save(update_fields=["merged_into", "updated_at"])
     done = SponsorMerge.objects.create(
@@ -44,6 +45,7 @@ def merge_sponsors(*, keep: Sponsor, merge: Sponsor, by: HasActor | Actor, at: d
             "campaigns": [str(pk) for pk in campaigns],
             "contacts": [str(pk) for pk in contacts],
             "aliases": aliases,
+            "brands": brands,
         },
         merged_at=at,
         merged_by=actor_of(by).as_json(),
@@ -69,7 +71,8 @@ def undo_merge(*, merge: SponsorMerge, by: HasActor | Actor, at: datetime) -> Sp
     Campaign.objects.filter(pk__in=merge.moved["campaigns"], sponsor=kept).update(sponsor=merged, updated_at=at)
     Contact.objects.filter(pk__in=merge.moved["contacts"], sponsor=kept).update(sponsor=merged)
     kept.aliases = [name for name in kept.aliases if name not in merge.moved["aliases"]]
-    kept.save(update_fields=["aliases", "updated_at"])
+    kept.brands = [name for name in kept.brands if name not in merge.moved.get("brands", [])]
+    kept.save(update_fields=["aliases", "brands", "updated_at"])
     merged.merged_into = None
     merged.save(update_fields=["merged_into", "updated_at"])
     merge.undone_at = at

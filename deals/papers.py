@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from uuid import uuid4
 
+from django.core.files.base import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -19,7 +20,17 @@ MOST_FILES = 50
 
 @transaction.atomic
 def add_file(*, campaign: Campaign, file: UploadedFile, by: HasActor | Actor, at: datetime) -> DealFile:
-    """Keep a file with a deal. Emits deal.file_added.
+    """Keep a file that somebody brought with a deal. Emits deal.file_added.
+
+    Raises DomainError as keep_file does.
+    """
+    kept = keep_file(campaign=campaign, file=file, by=by, at=at)
+    emit("deal.file_added", subject=campaign, by=by, at=at, data={"campaign_id": str(campaign.pk), "name": kept.name})
+    return kept
+
+
+def keep_file(*, campaign: Campaign, file: File, by: HasActor | Actor, at: datetime) -> DealFile:
+    """Store a file with a deal, within a transaction of the caller, who tells of it.
 
     Raises DomainError("empty_file"), DomainError("too_large"), DomainError("too_many_files").
     """
@@ -34,8 +45,6 @@ def add_file(*, campaign: Campaign, file: UploadedFile, by: HasActor | Actor, at
     if DealFile.objects.filter(campaign=campaign).count() >= MOST_FILES:
         raise DomainError("too_many_files", _("A deal keeps %(count)s files at most.") % {"count": MOST_FILES})
     file.name = uuid4().hex
-    kept = DealFile.objects.create(
+    return DealFile.objects.create(
         campaign=campaign, file=file, name=name or "file", size=size, added_by=actor_of(by).as_json(), added_at=at
     )
-    emit("deal.file_added", subject=campaign, by=by, at=at, data={"campaign_id": str(campaign.pk), "name": kept.name})
-    return kept

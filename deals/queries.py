@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from django.db.models import Count, Q, QuerySet, Sum
 
-from deals.models import Campaign, GuardRule, Sponsor, StageRule
+from deals.models import Campaign, Credit, GuardRule, Sponsor, StageRule
 from deals.names import name_key
 from deals.rules import DEFAULT_STAGES, GUARDS, OPEN_STAGES, Guard, StageSetting
 from tracker.lib.money import round_half_up
@@ -103,10 +103,17 @@ def _lacks(campaign: Campaign, code: str) -> bool:
         case "contact_missing":
             return not campaign.sponsor.contacts.exists()
         case "credit_hold":
-            return campaign.sponsor.credit_status == Sponsor.Credit.HOLD
+            return _is_on_hold(campaign)
         case "order_missing":
             return not campaign.has_accepted_order
     raise KeyError(code)
+
+
+def _is_on_hold(campaign: Campaign) -> bool:
+    """Return whether those who would pay are on hold: the sponsor, or the agency that buys for it."""
+    agency = campaign.agency or campaign.sponsor.agency
+    payers = [campaign.sponsor, *([agency] if agency else [])]
+    return any(payer.credit_status == Credit.HOLD for payer in payers)
 
 
 def deal_currencies() -> list[str]:

@@ -55,7 +55,7 @@ GUARDS = (
     Guard("close_missing", ("proposal", "negotiation"), _("The deal has no expected close yet.")),
     Guard("flight_missing", ("negotiation", "won"), _("The deal has no flight yet.")),
     Guard("contact_missing", ("proposal", "negotiation", "won"), _("The sponsor has no contact yet."), level="off"),
-    Guard("credit_hold", ("negotiation", "won"), _("The sponsor's credit is on hold.")),
+    Guard("credit_hold", ("negotiation", "won"), _("The credit of the sponsor or its agency is on hold.")),
     Guard("order_missing", ("won",), _("No insertion order was accepted yet."), level="off"),
 )
 

@@ -23,7 +23,7 @@ api_v1: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     # Pages of several domains that stand inside the admin come first.
-    path("admin/", include("tracker.dashboards.deal")),
+    path("admin/", include("tracker.dashboards.desk_urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("tracker.accounts.urls")),
     path("api/schema", schema, name="api-schema"),

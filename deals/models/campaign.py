@@ -159,3 +159,37 @@ class DealFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Proposal(models.Model):
+    """A media plan as it was offered: its number, what it came to, and the file that was kept. Never edited.
+
+    A deal's first proposal takes the next number of the year; later ones are further versions of it. Amounts in cents.
+    """
+
+    proposal_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    campaign = models.ForeignKey("deals.Campaign", on_delete=models.CASCADE, related_name="proposals")
+    file = models.OneToOneField("deals.DealFile", on_delete=models.PROTECT, related_name="proposal")
+    year = models.PositiveSmallIntegerField()
+    serial = models.PositiveIntegerField()
+    version = models.PositiveIntegerField()
+    number = models.CharField(max_length=40)
+    currency = models.CharField(max_length=3)
+    impressions = models.PositiveBigIntegerField()
+    gross_cents = models.PositiveBigIntegerField()
+    net_cents = models.PositiveBigIntegerField()
+    stands_until = models.DateField()
+    # SHA-256 of what it says, as the foot of each page prints the beginning of it.
+    digest = models.CharField(max_length=64)
+    made_by = models.JSONField(default=dict)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "proposals"
+        constraints = [
+            models.UniqueConstraint(fields=["year", "serial", "version"], name="proposal_number_once"),
+            models.UniqueConstraint(fields=["campaign", "version"], name="proposal_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} v{self.version}"

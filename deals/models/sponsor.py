@@ -1,5 +1,7 @@
 """Who buys: sponsors, the agencies that buy for them, and their people."""
 
+from decimal import Decimal
+
 import pghistory
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -7,6 +9,12 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from tracker.lib.ids import new_id
+
+
+class Credit(models.TextChoices):
+    OPEN = "open", _("open")
+    WATCH = "watch", _("watch")
+    HOLD = "hold", _("on hold")
 
 
 @pghistory.track()
@@ -20,6 +28,8 @@ class Agency(models.Model):
     billing_email = models.EmailField(blank=True)
     billing_address = models.TextField(blank=True)
     tax_number = models.CharField(max_length=64, blank=True)
+    # An agency pays for its sponsors, so that its credit counts as theirs does.
+    credit_status = models.CharField(max_length=8, choices=Credit, default=Credit.OPEN, db_default="open")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -32,19 +42,22 @@ class Agency(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def commission_percent(self) -> Decimal:
+        return Decimal(self.commission_permille) / 10
+
 
 @pghistory.track()
 class Sponsor(models.Model):
     """A company that wants to be heard on shows (the API calls it an advertiser)."""
 
-    class Credit(models.TextChoices):
-        OPEN = "open", _("open")
-        WATCH = "watch", _("watch")
-        HOLD = "hold", _("on hold")
+    Credit = Credit
 
     sponsor_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=200)
     aliases = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    # What it sells under: the names a host says.
+    brands = ArrayField(models.CharField(max_length=120), default=list, db_default=[], blank=True)
     website_url = models.URLField(max_length=500, blank=True)
     # Category of the IAB ad product taxonomy; rivals are sponsors of one category.
     category = models.CharField(max_length=120, blank=True)
@@ -112,7 +125,7 @@ class Contact(models.Model):
 class SponsorMerge(models.Model):
     """Two spellings were found to be one sponsor. `moved` keeps what went over, so that the merge can be undone.
 
-    moved: {"campaigns": [ids], "contacts": [ids], "aliases": [names added to the one kept]}.
+    moved: {"campaigns": [ids], "contacts": [ids], "aliases": [names added to the one kept], "brands": [the same]}.
     """
 
     merge_id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -9,7 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import tenant_context
 
+from bookings.makegoods.services import open_makegood
 from bookings.models import InsertionOrder
+from bookings.services import move_booking, number_order, schedule_booking
+from deals.alerts import check_pipeline_alerts
 from deals.models import DealFile
 from deals.papers import add_file
 from deals.services import change_deal, move_deal, note_on_deal
@@ -17,6 +20,7 @@ from matchmaking.models import Match
 from tests.factories import make_ad_unit, make_booking, make_campaign, make_episode, make_podcast, make_sponsor
 from tracker.dashboards.deal import free_in_flight, timeline
 from tracker.flags.services import switch
+from tracker.lib.actors import SYSTEM, Actor
 from tracker.lib.errors import DomainError
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -97,13 +101,47 @@ def test_the_timeline_tells_everything_newest_first(tenant, salesperson, sales_m
 
     steps = timeline(deal, [booking])
 
-    assert [(step.title, step.text) for step in steps[1:]] == [
+    assert {step.title for step in steps[:2]} == {"Insertion order drafted", "Booking scheduled"}
+    assert [(step.title, step.text) for step in steps[2:]] == [
         ("Moved from lead to proposal (an exception)", "Met them"),
         ("Mail", "They asked for a price."),
         ("Changed: expected close on, next step", ""),
     ]
-    assert steps[0].title == "Booking scheduled"
-    assert steps[1].who == str(sales_manager)
+    assert steps[2].who == str(sales_manager)
+
+
+def test_bookings_orders_imports_alerts_and_cases_stand_on_the_timeline(tenant, salesperson):
+    show = make_podcast(title="Slow Signal")
+    deal = make_campaign(stage="won", flight_first_day=date(2026, 11, 25))
+    file = Actor(kind="import", id="1", label="io_bookings.csv")
+    booking = schedule_booking(
+        campaign=deal,
+        ad_unit=make_ad_unit(show, name="Mid-roll one"),
+        flight_start=NOON + timedelta(days=1),
+        flight_end=NOON + timedelta(days=29),
+        booked_impressions=10_000,
+        booked_cpm_cents=2_500,
+        by=file,
+        at=NOON,
+    )
+    add_file(campaign=deal, file=SimpleUploadedFile("brief.pdf", b"x"), by=salesperson, at=NOON + timedelta(hours=1))
+    number_order(order=booking.order, by=salesperson, at=NOON + timedelta(hours=2))
+    check_pipeline_alerts(at=NOON + timedelta(hours=3))
+    booking = move_booking(booking=booking, to="active", by=SYSTEM, at=NOON + timedelta(days=1))
+    open_makegood(booking=booking, reason="missing", owed_impressions=500, by=salesperson, at=NOON + timedelta(days=2))
+
+    steps = [(step.title, step.who, step.text) for step in timeline(deal, [booking])]
+
+    number = booking.order.__class__.objects.get().number
+    line = f"{booking.ad_unit} · Slow Signal"
+    assert steps[:5] == [
+        ("Makegood case opened", str(salesperson), line),
+        ("Booking moved", "The tracker", f"{line}: from scheduled to active"),
+        ("Alert", "The tracker", "The flight begins on 2026-11-22 and no order was accepted."),
+        ("Insertion order numbered", str(salesperson), number),
+        ("File kept: brief.pdf", str(salesperson), ""),
+    ]
+    assert ("Booking scheduled", "Import of io_bookings.csv", line) in steps
 
 
 def test_the_page_takes_as_many_queries_for_one_show_as_for_five(desk):

@@ -217,7 +217,7 @@ def test_agencies_and_contacts_are_added(desk):
     desk.post(
         "/admin/deals/agency/add/",
         {
-            **{"name": "Brass", "commission_permille": "150"},
+            **{"name": "Brass", "commission_permille": "150", "credit_status": "open"},
             **{"contacts-TOTAL_FORMS": "1", "contacts-INITIAL_FORMS": "0", "contacts-0-name": "Ada"},
         },
     )

@@ -5,16 +5,14 @@ It stands inside the admin site: its menu, its rights. Writes go to the services
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -29,7 +27,7 @@ from deals.queries import stage_settings
 from deals.services import note_on_deal
 from matchmaking.models import Match
 from metrics.models import Episode
-from tracker.events.models import Event
+from tracker.dashboards.timeline import timeline
 from tracker.flags.pages import flag_required
 from tracker.flags.services import switched_on
 from tracker.lib.dates import flight_bounds
@@ -37,19 +35,7 @@ from tracker.lib.errors import DomainError
 from tracker.tenants.context import tenant_zone
 
 FLAG = "ENABLE_DEAL_PIPELINE"
-TIMELINE_LENGTH = 100
 MATCHES_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Step:
-    """One line of the timeline. text is what a person wrote, icon a glyph."""
-
-    at: datetime
-    icon: str
-    title: str
-    who: str
-    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +60,7 @@ class FreeUnit:
 @flag_required(FLAG)
 @require_GET
 def page(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
-    deal = _deal(request, campaign_id)
+    deal = find_deal(request, campaign_id)
     features, now = switched_on(), timezone.now()
     shows = list(deal.wanted_podcasts.order_by("title"))
     bookings = list(
@@ -97,7 +83,8 @@ def page(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         "orders": list(deal.orders.order_by("created_at")),
         "may_book": "ENABLE_IO_BOOKINGS" in features and request.user.has_perm("bookings.add_iobooking"),
         "may_change": request.user.has_perm("deals.change_campaign"),
-        "files": list(deal.files.order_by("-added_at")),
+        "files": list(deal.files.filter(proposal__isnull=True).order_by("-added_at")),
+        "proposals": list(deal.proposals.select_related("file").order_by("-version")),
         "kinds": DealNote.Kind.choices,
         "timeline": timeline(deal, bookings),
         "siblings": _siblings(deal),
@@ -108,7 +95,7 @@ def page(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
 @flag_required(FLAG)
 @require_POST
 def add_note(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
-    deal = _deal(request, campaign_id, to_change=True)
+    deal = find_deal(request, campaign_id, to_change=True)
     kind = request.POST.get("kind", DealNote.Kind.NOTE)
     if kind not in DealNote.Kind.values:
         kind = DealNote.Kind.NOTE
@@ -120,7 +107,7 @@ def add_note(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
 @flag_required(FLAG)
 @require_POST
 def keep_file(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
-    deal = _deal(request, campaign_id, to_change=True)
+    deal = find_deal(request, campaign_id, to_change=True)
     file = request.FILES.get("file")
     if file is None:
         messages.error(request, _("Choose a file first."))
@@ -133,7 +120,7 @@ def keep_file(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
 @require_GET
 def file(request: HttpRequest, campaign_id: UUID, file_id: UUID) -> HttpResponse:
     """Hand a file out as a download: never shown by the browser, whatever it holds."""
-    deal = _deal(request, campaign_id)
+    deal = find_deal(request, campaign_id)
     kept = get_object_or_404(DealFile, pk=file_id, campaign=deal)
     answer = FileResponse(
         kept.file.open("rb"), as_attachment=True, filename=kept.name, content_type="application/octet-stream"
@@ -148,7 +135,7 @@ def file(request: HttpRequest, campaign_id: UUID, file_id: UUID) -> HttpResponse
 @require_POST
 def draft(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     """Make the deal's draft order, or find the one there is, and open it."""
-    deal = _deal(request, campaign_id)
+    deal = find_deal(request, campaign_id)
     if not request.user.has_perm("bookings.add_iobooking"):
         raise PermissionDenied
     order = _try(request, lambda: draft_order(campaign=deal, by=request.user, at=timezone.now()))
@@ -193,45 +180,6 @@ def _takes(claim: SlotClaim, episode: Episode) -> bool:
     return episode.drops_at in claim.during
 
 
-def timeline(deal: Campaign, bookings: list[IOBooking]) -> list[Step]:
-    """Return what happened to a deal and its bookings, newest first: moves, changes, notes, alerts, orders, imports."""
-    keys = [str(booking.pk) for booking in bookings]
-    about = Q(subject_type="deals.campaign", subject_id=str(deal.pk))
-    about |= Q(subject_type="bookings.iobooking", subject_id__in=keys)
-    events = Event.objects.filter(about).exclude(type="deal.noted").order_by("-seq")[:TIMELINE_LENGTH]
-    units = {str(booking.pk): f"{booking.ad_unit} · {booking.ad_unit.podcast}" for booking in bookings}
-    steps = [_step(event, units) for event in events]
-    for note in deal.deal_notes.order_by("-written_at")[:TIMELINE_LENGTH]:
-        title = note.get_kind_display().capitalize()
-        steps.append(Step(note.written_at, "info", title, note.written_by.get("label", ""), note.text))
-    return sorted(steps, key=lambda step: step.at, reverse=True)[:TIMELINE_LENGTH]
-
-
-def _step(event: Event, units: dict[str, str]) -> Step:
-    data, who = event.data, event.actor.get("label", "")
-    match event.type:
-        case "deal.opened":
-            return Step(event.at, "plus", _("Opened as a lead"), who)
-        case "deal.stage_changed":
-            stages = {"was": Campaign.Stage(data["from"]).label, "now": Campaign.Stage(data["to"]).label}
-            title = _("Moved from %(was)s to %(now)s") % stages
-            if data.get("forced"):
-                title += " " + _("(an exception)")
-            return Step(event.at, data["to"], title, who, data.get("reason", ""))
-        case "deal.changed":
-            fields = ", ".join(str(Campaign._meta.get_field(name).verbose_name) for name in data["fields"])
-            return Step(event.at, "sliders", _("Changed: %(fields)s") % {"fields": fields}, who)
-        case "deal.file_added":
-            return Step(event.at, "file", _("File kept: %(name)s") % {"name": data["name"]}, who)
-        case "deal_pipeline.alert":
-            return Step(event.at, "bell", _("Alert"), who, data.get("message", ""))
-        case "io.status_changed":
-            text = _("from %(was)s to %(now)s") % {"was": data["from_status"], "now": data["to_status"]}
-            return Step(event.at, "again", _("Booking moved"), who, f"{units.get(event.subject_id, '')}: {text}")
-    title = event.type.replace(".", " ").replace("_", " ").replace("io ", _("booking") + " ").capitalize()
-    return Step(event.at, "file", title, who, units.get(event.subject_id, ""))
-
-
 def _matches(deal: Campaign) -> list[Match]:
     best = Match.objects.filter(advertiser_id=deal.sponsor_id).select_related("podcast").order_by("-score", "match_id")
     return list(best[:MATCHES_SHOWN])
@@ -242,11 +190,12 @@ def _siblings(deal: Campaign) -> list[Campaign]:
     return list(others.order_by("-stage_changed_at")[:8])
 
 
-def _deal(request: HttpRequest, campaign_id: UUID, *, to_change: bool = False) -> Campaign:
+def find_deal(request: HttpRequest, campaign_id: UUID, *, to_change: bool = False) -> Campaign:
+    """Return a deal that the person may see (or change), else 403, or 404 when it is not of this house."""
     wanted = "deals.change_campaign" if to_change else "deals.view_campaign"
     if not request.user.has_perm(wanted):
         raise PermissionDenied
-    return get_object_or_404(Campaign.objects.select_related("sponsor", "agency", "owner"), pk=campaign_id)
+    return get_object_or_404(Campaign.objects.select_related("sponsor__agency", "agency", "owner"), pk=campaign_id)
 
 
 def _try(request: HttpRequest, act: Any) -> Any:
@@ -259,14 +208,3 @@ def _try(request: HttpRequest, act: Any) -> Any:
 
 def _back(deal: Campaign) -> HttpResponse:
     return HttpResponseRedirect(reverse("desk:deal", args=[deal.pk]))
-
-
-_inside = admin.site.admin_view
-urlpatterns = [
-    path("deals/campaign/<uuid:campaign_id>/", _inside(page), name="deal"),
-    path("deals/campaign/<uuid:campaign_id>/note/", _inside(add_note), name="deal-note"),
-    path("deals/campaign/<uuid:campaign_id>/file/", _inside(keep_file), name="deal-keep"),
-    path("deals/campaign/<uuid:campaign_id>/file/<uuid:file_id>/", _inside(file), name="deal-file"),
-    path("deals/campaign/<uuid:campaign_id>/draft-order/", _inside(draft), name="deal-draft"),
-]
-app_name = "desk"

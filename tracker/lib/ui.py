@@ -30,6 +30,11 @@ PILLS: dict[str, dict[str, tuple[str, str, Any]]] = {
         "won": ("won", "good", _("Won")),
         "lost": ("lost", "off", _("Lost")),
     },
+    "credit": {
+        "open": ("done", "", _("Credit open")),
+        "watch": ("alert", "watch", _("Credit on watch")),
+        "hold": ("stop", "bad", _("Credit on hold")),
+    },
     "booking": {
         "draft": ("lead", "", _("Draft")),
         "held": ("clock", "watch", _("Held")),
