@@ -33,6 +33,7 @@ FIXED_EPOCH = "1767225600"
 
 # One at a time in a process: the time above is told through the environment, and a rendering takes tens of megabytes.
 _rendering = threading.Lock()
+_loaded_fonts: Any = None
 
 
 def is_available() -> bool:
@@ -88,7 +89,11 @@ def written(html: str, *, identifier: str, logo_png: bytes | None = None) -> byt
     with _rendering, _fixed_time():
         fetcher = _fetcher_class()(logo_png)
         page = weasyprint.HTML(string=html, base_url="asset:", url_fetcher=fetcher, media_type="print")
+<<<<<<< HEAD
         return page.write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=identifier.encode())
+=======
+        return page.write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=identifier, font_config=_fonts())
+>>>>>>> aa8af60 (Make orders in a wizard; print them in flat memory)
 
 
 @cache
@@ -98,6 +103,20 @@ def _weasyprint() -> Any:
     except OSError:
         return None
     return weasyprint
+
+
+def _fonts() -> Any:
+    """Return the faces of this process, unpacked once: one set for each document is memory that never comes back.
+
+    They lie in a folder for temporary files; where somebody swept it, they are unpacked again.
+    """
+    from weasyprint.text.fonts import FontConfiguration
+
+    global _loaded_fonts
+    folder = getattr(_loaded_fonts, "_folder", None)
+    if _loaded_fonts is None or (folder is not None and not any(folder.glob("*"))):
+        _loaded_fonts = FontConfiguration()
+    return _loaded_fonts
 
 
 @cache

@@ -1,6 +1,7 @@
 """Orders at the sales desk, and how the house appears on them."""
 
 import re
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -8,13 +9,14 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
+from bookings.admin import wizard
 from bookings.admin.base import FLAG, BookingsAdmin
 from bookings.models import InsertionOrder, IOBooking, OrderProfile, OrderVersion
 from bookings.pricing import order_totals
@@ -61,6 +63,7 @@ class OrderAdmin(BookingsAdmin):
     search_fields = ("number", "campaign__name", "campaign__sponsor__name", "buyer_reference")
     ordering = ("-order_id",)
     inlines = (LineInline,)
+    actions_list = ("open_wizard",)
     actions_detail = ("send", "print_view")
     change_form_after_template = "admin/bookings/versions.html"
     fields = (
@@ -75,8 +78,24 @@ class OrderAdmin(BookingsAdmin):
         return orders.annotate(lines_gross=Sum("lines__gross_cents", filter=_standing_lines()))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        # An order begins with its first booking.
+        # An order begins with its first booking, or in the wizard.
         return False
+
+    def get_urls(self) -> list[URLPattern]:
+        inside = self.admin_site.admin_view
+        pages = {"wizard/": ("wizard", wizard.page), "wizard/judge/": ("wizard_judge", wizard.judged)}
+        own = [
+            path(route, inside(partial(view, model_admin=self)), name=f"bookings_insertionorder_{name}")
+            for route, (name, view) in pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def has_wizard_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return flags.is_on(FLAG) and bool(request.user.has_perm("bookings.add_iobooking"))
+
+    @action(description=_("New order"), icon="add", url_path="new-order", permissions=["wizard"])
+    def open_wizard(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:bookings_insertionorder_wizard"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: InsertionOrder | None = None) -> tuple[str, ...]:
         if obj is not None and obj.status != InsertionOrder.Status.DRAFT:

@@ -60,9 +60,9 @@ def inventory_calendar(podcasts: Iterable[Podcast], *, monday: date, weeks: int,
     zone = tenant_zone()
     mondays = [monday + WEEK * count for count in range(weeks)]
     begin, end = day_start(monday, zone), day_start(monday + WEEK * weeks, zone)
-    units = _units(podcasts)
-    episodes = _episodes(units, begin, end)
-    claims = _claims(units, begin, end, episodes)
+    units = units_of(podcasts)
+    episodes = episodes_of(units, begin, end)
+    claims = claims_of(units, begin, end, episodes)
     rows = []
     for unit in units:
         by_week: list[list[Slot]] = [[] for _monday in mondays]
@@ -120,9 +120,9 @@ def avails_for(wish: Wish, podcasts: Iterable[Podcast], *, at: datetime) -> list
     """
     start, end = flight_bounds(wish.first_day, wish.last_day, tenant_zone())
     asked = [show for show in podcasts if not wish.podcast_ids or show.pk in wish.podcast_ids]
-    units = _units(asked)
-    episodes = _episodes(units, start, end)
-    claims = _claims(units, start, end, episodes)
+    units = units_of(asked)
+    episodes = episodes_of(units, start, end)
+    claims = claims_of(units, start, end, episodes)
     rivals = _rivals(wish, units, start, end)
     per_day = impressions_of_units(units, at=at)
     found = []
@@ -187,9 +187,9 @@ def _capacity(unit: AdUnit, episodes: list[Episode], claims: list[SlotClaim], wi
     start, end = window.start, window.end
     if unit.delivery == AdUnit.Delivery.BAKED_IN:
         coming = [one for one in episodes if one.drops_at is not None and one.drops_at > window.at]
-        free = sum(_claim_on(claims, one) is None for one in coming)
+        free = sum(claim_on(claims, one) is None for one in coming)
         return Capacity(free, len(coming), Fraction(free, len(coming)) if coming else Fraction(0))
-    blocked = any(_meets(claim, start, end) for claim in claims if not claim.is_shared)
+    blocked = any(claim_meets(claim, start, end) for claim in claims if not claim.is_shared)
     if blocked or not unit.is_shared:
         return Capacity(0 if blocked else 1, 1, Fraction(0 if blocked else 1))
     if not window.per_day:
@@ -251,13 +251,13 @@ def _rivals(wish: Wish, units: list[AdUnit], start: datetime, end: datetime) -> 
 
 
 # --- what both read ---
-def _units(podcasts: Iterable[Podcast]) -> list[AdUnit]:
+def units_of(podcasts: Iterable[Podcast]) -> list[AdUnit]:
     order = {"pre": 0, "mid": 1, "post": 2}
     units = AdUnit.objects.filter(podcast__in=list(podcasts), is_active=True).select_related("podcast")
     return sorted(units, key=lambda unit: (unit.podcast.title, order[unit.position], unit.index, unit.name))
 
 
-def _episodes(units: list[AdUnit], begin: datetime, end: datetime) -> dict[UUID, list[Episode]]:
+def episodes_of(units: list[AdUnit], begin: datetime, end: datetime) -> dict[UUID, list[Episode]]:
     found: dict[UUID, list[Episode]] = defaultdict(list)
     shows = {unit.podcast_id for unit in units}
     for episode in Episode.objects.filter(podcast__in=shows, drops_at__gte=begin, drops_at__lt=end).order_by(
@@ -267,7 +267,7 @@ def _episodes(units: list[AdUnit], begin: datetime, end: datetime) -> dict[UUID,
     return found
 
 
-def _claims(
+def claims_of(
     units: list[AdUnit], begin: datetime, end: datetime, episodes: dict[UUID, list[Episode]]
 ) -> dict[UUID, list[SlotClaim]]:
     found: dict[UUID, list[SlotClaim]] = defaultdict(list)
@@ -284,7 +284,7 @@ def _episode_slots(
     zone = tenant_zone()
     slots = []
     for episode in episodes:
-        claim = _claim_on(claims, episode)
+        claim = claim_on(claims, episode)
         if episode.drops_at is not None:
             slots.append(_slot(claim, local_day(episode.drops_at, zone), episode, is_sellable=episode.drops_at > at))
     planned = {slot.starts_on - timedelta(days=slot.starts_on.weekday()) for slot in slots}
@@ -308,7 +308,7 @@ def _unplanned(claims: list[SlotClaim], day: date) -> Slot:
 def _week_slot(unit: AdUnit, claims: list[SlotClaim], monday: date) -> Slot:
     zone = tenant_zone()
     begin, end = day_start(monday, zone), day_start(monday + WEEK, zone)
-    met = [claim for claim in claims if _meets(claim, begin, end)]
+    met = [claim for claim in claims if claim_meets(claim, begin, end)]
     if unit.is_shared:
         met = [claim for claim in met if claim.booking is None]
     return _slot(met[0] if met else None, monday, None, is_sellable=True)
@@ -323,7 +323,7 @@ def _slot(claim: SlotClaim | None, day: date, episode: Episode | None, *, is_sel
     return Slot(state, day, str(claim.booking.campaign.sponsor), episode, booking_id=claim.booking_id)
 
 
-def _claim_on(claims: list[SlotClaim], episode: Episode) -> SlotClaim | None:
+def claim_on(claims: list[SlotClaim], episode: Episode) -> SlotClaim | None:
     number = slot_number(episode.pk)
     for claim in claims:
         low, high = claim.episodes.lower, claim.episodes.upper
@@ -332,6 +332,6 @@ def _claim_on(claims: list[SlotClaim], episode: Episode) -> SlotClaim | None:
     return None
 
 
-def _meets(claim: SlotClaim, begin: datetime, end: datetime) -> bool:
+def claim_meets(claim: SlotClaim, begin: datetime, end: datetime) -> bool:
     during = claim.during
     return (during.lower is None or during.lower < end) and (during.upper is None or during.upper > begin)

@@ -7,19 +7,24 @@ from bookings.services.moves import cancellation_preview, move_booking
 from bookings.services.orders import change_order, draft_order, number_order, order_zone_name
 from bookings.services.slots import block_slot, unblock_slot
 from bookings.services.versions import Sent, send_order, sign_order
+from bookings.services.wizard import ChosenLine, Judged, book_lines, judge_lines
 
 __all__ = [
+    "ChosenLine",
+    "Judged",
     "Printed",
     "Sent",
     "Upserted",
     "add_ad_unit",
     "block_slot",
+    "book_lines",
     "cancellation_preview",
     "change_ad_unit",
     "change_booking",
     "change_order",
     "draft_order",
     "export_pdf",
+    "judge_lines",
     "move_booking",
     "number_order",
     "order_zone_name",

@@ -1,14 +1,17 @@
 """Bookings in a real browser: from a free slot to a booking, from a letter to a signature, on a telephone as well."""
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core import mail
 from django.utils import timezone
 
-from bookings.models import InsertionOrder, IOBooking
+from bookings.models import AdUnit, InsertionOrder, IOBooking
 from bookings.services import send_order
-from tests.browser.axe import assert_accessible
+from bookings.services.copies import ask_for_change, propose_copy
+from tests.browser.axe import assert_accessible, violations
 from tests.factories import (
     make_ad_unit,
     make_booking,
@@ -23,6 +26,10 @@ from tracker.lib.actors import SYSTEM
 
 pytestmark = pytest.mark.browser
 DAY = timedelta(days=1)
+SIZES = [(390, "light"), (1440, "light"), (1440, "dark"), (390, "dark")]
+FRAME = ("landmark-one-main", "region")
+# Where pictures go when somebody wants to look at them; nowhere otherwise.
+PICTURES = os.environ.get("PICTURES", "")
 
 
 @pytest.fixture
@@ -33,6 +40,11 @@ def seller(live_site):
 
 def scrolls_sideways(page) -> bool:
     return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+
+
+def look(page, name: str) -> None:
+    if PICTURES:
+        page.screenshot(path=str(Path(PICTURES) / f"{name}.png"), full_page=True)
 
 
 def slots_of_a_show():
@@ -119,3 +131,107 @@ def test_a_link_that_is_over_is_told_kindly(page, live_site):
     assert answer.status == 404
     assert page.locator("h1").inner_text() == "There is no offer at this address"
     assert_accessible(page)
+
+
+def wizard_of(live_site, page, seller):
+    """A won deal for a show of four episodes, one of them sold; the wizard of it, open."""
+    unit, drops, sold_to = slots_of_a_show()
+    AdUnit.objects.filter(pk=unit.pk).update(rate_cpm_cents=2_500)
+    deal = make_campaign(
+        name="Spring launch", stage="won", sponsor=make_sponsor(name="Fennelbox"), wanted_impressions=20_000
+    )
+    deal.wanted_podcasts.set([unit.podcast])
+    live_site.login(page, seller)
+    page.goto(live_site.url(f"/admin/bookings/insertionorder/wizard/?deal={deal.pk}"))
+    return unit, drops, deal
+
+
+def test_an_order_is_made_in_the_wizard_by_keyboard_alone(page, live_site, seller):
+    unit, drops, deal = wizard_of(live_site, page, seller)
+    key = f"{unit.pk}_{drops[2].pk}"
+
+    page.focus(f'[name="use_{key}"]')
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.type("10000")
+    page.wait_for_selector("#wizard-totals:has-text('€250.00')")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("30")
+    page.wait_for_selector("#wizard-totals:has-text('€300.00')")
+    # What is typed stays where it is while the totals change beside it.
+    assert page.evaluate("document.activeElement.name") == f"cpm_{key}"
+    assert page.locator(f"#gross_{key}").inner_text() == "€300.00"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/change/")
+
+    line = IOBooking.objects.get(campaign=deal)
+    assert (line.episode, line.status, line.gross_cents) == (drops[2], "held", 30_000)
+
+
+def test_the_wizard_tells_of_a_conflict_as_it_arises(page, live_site, seller):
+    unit, drops, deal = wizard_of(live_site, page, seller)
+    key = f"{unit.pk}_{drops[0].pk}"
+
+    page.fill(f'[name="impressions_{key}"]', "5000")
+    page.check(f'[name="use_{key}"]')
+
+    said = page.locator(f"#said_{key}")
+    said.locator("text=is sold already").wait_for()
+    assert "Next free: Night trains 3" in said.inner_text()
+    assert not InsertionOrder.objects.filter(campaign=deal).exists()
+
+
+@pytest.mark.parametrize(("width", "theme"), SIZES)
+def test_the_wizard_fits_and_is_accessible(page, live_site, seller, width, theme):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=theme)
+    unit, drops, _deal = wizard_of(live_site, page, seller)
+    for drop in (drops[0], drops[2]):
+        page.fill(f'[name="impressions_{unit.pk}_{drop.pk}"]', "12000")
+        page.check(f'[name="use_{unit.pk}_{drop.pk}"]')
+    page.wait_for_selector("#wizard-totals:has-text('€300.00')")
+
+    look(page, f"wizard-{width}-{theme}")
+    assert not scrolls_sideways(page)
+    # The admin's own frame around it is not ours to judge.
+    assert [found for found in violations(page) if not found.startswith(FRAME)] == []
+
+
+def test_the_host_accepts_copy_on_a_telephone(page, live_site, seller):
+    unit, _drops, _deal = slots_of_a_show()
+    booking = IOBooking.objects.filter(status="scheduled").get()
+    propose_copy(booking=booking, talking_points="Ask how they ride in winter.", by=SYSTEM, at=timezone.now())
+    live_site.login(page, make_user(role="creator", name="Ada Host", bindings={"podcast": [unit.podcast_id]}))
+    page.set_viewport_size({"width": 390, "height": 844})
+
+    page.goto(live_site.url("/copy"))
+    page.click("text=Halden Cykel")
+    page.fill("#id_answer", "We never say “best”.")
+    page.click('button:has-text("Ask for a change")')
+    page.wait_for_selector("text=Change asked for")
+    page.click('button:has-text("Accept this copy")')
+
+    page.wait_for_selector("text=This version is frozen.")
+    assert not scrolls_sideways(page)
+    assert booking.copies.get().status == "approved"
+
+
+@pytest.mark.parametrize(("width", "theme"), SIZES)
+def test_the_copy_page_fits_and_is_accessible(page, live_site, seller, width, theme):
+    unit, _drops, _deal = slots_of_a_show()
+    booking = IOBooking.objects.filter(status="scheduled").get()
+    words = {"talking_points": "Ask how they ride in winter.\n\nName the trial.", "must_say": "Code HALDEN."}
+    first = propose_copy(booking=booking, disclosure="A paid message.", by=seller, at=timezone.now(), **words)
+    ask_for_change(copy=first, answer="Shorter.", by=seller, at=timezone.now())
+    propose_copy(booking=booking, disclosure="A paid message.", by=seller, at=timezone.now(), **words)
+    host = make_user(role="creator", name="Ada Host", bindings={"podcast": [unit.podcast_id]})
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=theme)
+
+    for name, person in (("sales", seller), ("host", host)):
+        live_site.login(page, person)
+        page.goto(live_site.url(f"/bookings/{booking.pk}/copy"))
+        look(page, f"copy-{name}-{width}-{theme}")
+        assert not scrolls_sideways(page)
+        assert_accessible(page)

@@ -84,6 +84,7 @@ GROUPS: list[tuple[Any, list[Entry]]] = [
                 "-",
                 "b",
             ),
+            Entry(_("Copy"), "mic", ("bookings:copies",), "bookings.view_iobooking", BOOKINGS, "podcast"),
             Entry(
                 _("Makegoods"),
                 "again",
