@@ -89,11 +89,7 @@ def written(html: str, *, identifier: str, logo_png: bytes | None = None) -> byt
     with _rendering, _fixed_time():
         fetcher = _fetcher_class()(logo_png)
         page = weasyprint.HTML(string=html, base_url="asset:", url_fetcher=fetcher, media_type="print")
-<<<<<<< HEAD
-        return page.write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=identifier.encode())
-=======
-        return page.write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=identifier, font_config=_fonts())
->>>>>>> aa8af60 (Make orders in a wizard; print them in flat memory)
+        return page.write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=identifier.encode(), font_config=_fonts())
 
 
 @cache
