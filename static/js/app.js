@@ -116,6 +116,33 @@
     } else if (event.key === "?") openDialog("shortcuts", document.activeElement);
   });
 
+  // Arrow keys read a chart place by place, as a pointer does; Escape hides what is shown.
+  const tipsOf = (plot) => [...plot.querySelectorAll(".tip")];
+  const showTip = (plot, tip) => {
+    for (const other of tipsOf(plot)) other.toggleAttribute("data-on", other === tip);
+    plot.querySelector("[data-said-here]").textContent = tip ? tip.dataset.said : "";
+  };
+  document.addEventListener("keydown", (event) => {
+    const plot = event.target.matches?.("[data-plot]") ? event.target : null;
+    if (event.key === "Escape") {
+      for (const one of document.querySelectorAll("[data-plot]")) { one.dataset.tips = "off"; showTip(one, null); }
+      return;
+    }
+    if (!plot) return;
+    const tips = tipsOf(plot), at = tips.findIndex((tip) => tip.hasAttribute("data-on"));
+    const next = { ArrowRight: at + 1, ArrowLeft: at < 0 ? tips.length - 1 : at - 1, Home: 0, End: tips.length - 1 }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    showTip(plot, tips[Math.min(Math.max(next, 0), tips.length - 1)]);
+  });
+  document.addEventListener("focusout", (event) => {
+    if (event.target.matches?.("[data-plot]")) showTip(event.target, null);
+  });
+  document.addEventListener("pointerover", (event) => {
+    const plot = event.target.closest?.("[data-plot]");
+    for (const one of document.querySelectorAll('[data-tips="off"]')) if (one !== plot) delete one.dataset.tips;
+  });
+
   // On submit, the first wrong field gets the focus.
   document.querySelector('[aria-invalid="true"]')?.focus();
   document.querySelectorAll(".toast").forEach(expire);

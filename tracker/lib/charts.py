@@ -72,6 +72,33 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class TipRow:
+    """A line of a tooltip: its words, the tone of its mark and where that mark stands."""
+
+    text: str
+    y: str
+    mark_y: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Tip:
+    """What is told of one place of a chart: the strip that shows it, and a box beside the place on either hand."""
+
+    strip_x: str
+    strip_width: str
+    x: str
+    shift: int
+    width: int
+    height: int
+    rows: list[TipRow]
+
+    @property
+    def said(self) -> str:
+        return ". ".join(row.text for row in self.rows)
+
+
+@dataclass(frozen=True)
 class DrawnLine:
     name: str
     d: str
@@ -91,20 +118,55 @@ class LineChart:
     y_ticks: list[Tick]
     x_ticks: list[Tick]
     lines: list[DrawnLine]
+    tips: list[Tip] = field(default_factory=list)
 
 
 def line_chart(
-    *, lines: Sequence[Line], x_labels: Sequence[str], label: str, y_label: object = str, x_count: int = 4
+    *,
+    lines: Sequence[Line],
+    x_labels: Sequence[str],
+    label: str,
+    y_label: object = str,
+    x_count: int = 4,
+    tips: Sequence[Sequence[str]] = (),
 ) -> LineChart:
     """Lay out lines over equal steps of x. `x_labels` has one text for each position; `x_count` of them are shown.
 
     `y_label` turns a number of the axis into its text. Labels at line ends are pushed apart when they would meet.
+    `tips` has the words of each position: a heading, then one text for each line in their order.
     """
     highest = max((float(v) for line in lines for v in line.values if v is not None), default=0.0)
     top, step = nice_top(highest)
     ticks = [Tick(at(100 - 100 * k * step / top), y_label(k * step)) for k in range(round(top / step) + 1)]  # type: ignore[operator]
     drawn = [_draw(line, top) for line in lines]
-    return LineChart(label, ticks, _x_ticks(x_labels, x_count), _apart(drawn))
+    return LineChart(label, ticks, _x_ticks(x_labels, x_count), _apart(drawn), _line_tips(lines, tips, top))
+
+
+# Pixels of a tooltip: a letter is about so wide at 12 px, a line so high.
+LETTER, LEADING, PADDING, AWAY = 6.4, 17, 10, 12
+
+
+def _tip(words: Sequence[str], center: float, left: float, width: float, marks: Sequence[tuple[str, str]]) -> Tip:
+    box = round(max(len(text) for text in words) * LETTER) + 2 * PADDING
+    rows = [TipRow(text, str(PADDING + 9 + LEADING * n)) for n, text in enumerate(words)]
+    for n, (tone, mark_y) in enumerate(marks, start=1):
+        rows[n] = TipRow(rows[n].text, rows[n].y, mark_y, tone)
+    shift = AWAY if center <= 50 else -AWAY - box
+    return Tip(at(left), at(width), at(center), shift, box, 2 * PADDING + LEADING * len(words) - 4, rows)
+
+
+def _line_tips(lines: Sequence[Line], tips: Sequence[Sequence[str]], top: float) -> list[Tip]:
+    step = 100 / max(len(tips) - 1, 1)
+    drawn = []
+    for index, words in enumerate(tips):
+        marks = []
+        for line in lines:
+            value = line.values[index]
+            marks.append((str(line.tone), "" if value is None else at(100 - 100 * float(value) / top)))
+        x = index * step
+        left, right = max(0.0, x - step / 2), min(100.0, x + step / 2)
+        drawn.append(_tip(words, x, left, right - left, marks))
+    return drawn
 
 
 def _draw(line: Line, top: float) -> DrawnLine:
@@ -118,12 +180,17 @@ def _draw(line: Line, top: float) -> DrawnLine:
 
 
 def _apart(lines: list[DrawnLine], gap: float = 16.0) -> list[DrawnLine]:
-    """Push end labels apart, from the top down, so that each keeps `gap` percent of the height."""
+    """Push end labels apart so that each keeps `gap` percent of the height, and none sinks below the drawing."""
     placed: dict[str, float] = {}
     last = float("-inf")
-    for line in sorted((line for line in lines if line.end_y), key=lambda line: float(line.end_y)):
+    ranked = sorted((line for line in lines if line.end_y), key=lambda line: float(line.end_y))
+    for line in ranked:
         last = max(float(line.end_y), last + gap)
         placed[line.name] = last
+    lowest = 100 - gap / 2
+    for line in reversed(ranked):
+        placed[line.name] = min(placed[line.name], lowest)
+        lowest = placed[line.name] - gap
     return [
         DrawnLine(**{**line.__dict__, "label_y": at(placed[line.name])}) if line.name in placed else line
         for line in lines
@@ -149,12 +216,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Column:
-    """A stacked column with the number above it; `mark` is a dashed line across, such as the best case."""
+    """A stacked column with the number above it; `mark` is a dashed line across, such as the best case.
+
+    tip: the words told of it, a heading first; none, and it has no tooltip.
+    """
 
     label: str
     parts: Sequence[Part]
     value_label: str
     mark: Value = None
+    tip: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -183,6 +254,7 @@ class ColumnChart:
     label: str
     y_ticks: list[Tick]
     columns: list[DrawnColumn] = field(default_factory=list)
+    tips: list[Tip] = field(default_factory=list)
 
 
 def column_chart(*, columns: Sequence[Column], label: str, y_label: object = str) -> ColumnChart:
@@ -193,7 +265,8 @@ def column_chart(*, columns: Sequence[Column], label: str, y_label: object = str
     ticks = [Tick(at(100 - 100 * k * step / top), y_label(k * step)) for k in range(round(top / step) + 1)]  # type: ignore[operator]
     band = 100 / max(len(columns), 1)
     drawn = [_column(c, total, top, band * i, band) for i, (c, total) in enumerate(zip(columns, sums, strict=True))]
-    return ColumnChart(label, ticks, drawn)
+    tips = [_tip(c.tip, band * i + band / 2, band * i, band, ()) for i, c in enumerate(columns) if c.tip]
+    return ColumnChart(label, ticks, drawn, tips)
 
 
 def _column(column: Column, total: float, top: float, left: float, band: float) -> DrawnColumn:

@@ -72,7 +72,21 @@ class Revenue:
             x_labels=[words.day(day, year=False) for day in self.days],
             label=_now("Two lines: earned and attributed revenue a day"),
             y_label=words.short_number,
+            tips=[self._tip(day) for day in self.days],
         )
+
+    def _tip(self, day: date) -> list[str]:
+        """What is told of one day, in the order of the lines."""
+        earned, attributed = self.earned_on(day), self.attributed_on(day)
+        unknown = words.unknown()
+        return [
+            words.day(day, weekday=True),
+            _now("Attributed: %s") % (unknown if attributed is None else self._floor(attributed)),
+            _now("Earned: %s") % (unknown if earned is None else words.money(earned, self.currency)),
+        ]
+
+    def _floor(self, cents: int) -> str:
+        return _now("at least %s") % words.money(cents, words.house_currency())
 
     def _last(self, values: list[Decimal | None]) -> str:
         known = [value for value in values if value is not None]

@@ -68,12 +68,24 @@ class Pipeline:
                     parts=[charts.Part(month.won_cents), charts.Part(month.weighted_cents, "f-soft")],
                     value_label=_thousands(month.won_cents + month.weighted_cents),
                     mark=month.best_case_cents if month.open_cents else None,
+                    tip=self._tip(month),
                 )
                 for month in self.months
             ],
             label=_now("Forecast by close month: won, weighted open and best case"),
             y_label=lambda cents: words.number(cents / 100_000),
         )
+
+    def _tip(self, month: Month) -> list[str]:
+        def money(cents: int) -> str:
+            return words.money_whole(cents, self.currency)
+
+        return [
+            words.date_format(month.month, "M Y"),
+            _now("Won: %s") % money(month.won_cents),
+            _now("Open, weighted: %s") % money(month.weighted_cents),
+            _now("Best case: %s") % money(month.best_case_cents),
+        ]
 
 
 def _thousands(cents: int) -> str:
