@@ -115,6 +115,8 @@ def full_run(threads: int, empty_first: bool) -> dict:
     from django.db import connection, transaction
 
     from matchmaking import lists
+    from matchmaking.engine import score_all
+    from matchmaking.house import load_house
     from matchmaking.models import Match
     from matchmaking.profiles import Weights
 
@@ -124,9 +126,10 @@ def full_run(threads: int, empty_first: bool) -> dict:
     Match.objects.exists()
     started = time.perf_counter()
     with transaction.atomic():
-        house = lists.load_house(weights=Weights(), full_evidence=EVIDENCE)
+        house = load_house(weights=Weights(), full_evidence=EVIDENCE)
+        problem = house.problem
         loaded = time.perf_counter()
-        best = lists.score_all(house.problem, threads=threads)
+        best = score_all(problem, threads=threads)
         scored = time.perf_counter()
         done = lists.settle_all(house, *best, at=AT)
     ended = time.perf_counter()
@@ -135,7 +138,21 @@ def full_run(threads: int, empty_first: bool) -> dict:
         "told": f"read {loaded - started:.2f}, score {scored - loaded:.2f}, explain and write {ended - scored:.2f} s;"
         f" {done.kept:,} kept, {done.written:,} written, {done.deleted:,} deleted",
         "written": done.written,
+        "deleted": done.deleted,
+        "table": _fingerprint(),
     }
+
+
+def _fingerprint() -> str:
+    """Return a digest of everything that a run leaves in `matches`, save keys and times."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT md5(string_agg(md5(concat_ws('|', advertiser_id, podcast_id, score, confidence, rationale, signals,"
+            " in_advertiser_top, in_podcast_top, digest)), '' ORDER BY advertiser_id, podcast_id)) FROM matches"
+        )
+        return cursor.fetchone()[0]
 
 
 def changed_podcasts(count: int, seed: int) -> dict:
@@ -143,6 +160,7 @@ def changed_podcasts(count: int, seed: int) -> dict:
     from django.db import connection, transaction
 
     from matchmaking import lists, store
+    from matchmaking.house import load_house
     from matchmaking.packing import pack_podcast
     from matchmaking.profiles import Weights
 
@@ -154,7 +172,7 @@ def changed_podcasts(count: int, seed: int) -> dict:
     connection.cursor().execute("ANALYZE matches")
     started = time.perf_counter()
     with transaction.atomic():
-        house = lists.load_house(weights=Weights(), full_evidence=EVIDENCE)
+        house = load_house(weights=Weights(), full_evidence=EVIDENCE)
         done = lists.recalculate_some(house, sponsors=[], podcasts=chosen, at=AT)
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "told": f"{done.pairs:,} pairs, {done.written:,} written, {done.deleted:,} deleted"}
@@ -199,7 +217,11 @@ def by_workers(workers: int) -> dict:
     scored = time.perf_counter() - started
     run.refresh_from_db()
     run = services.join_blocks(run=run, at=AT)
-    return {"seconds": scored, "told": f"{len(spans)} blocks; then joined and written: {run.counts['written']:,} rows"}
+    return {
+        "seconds": scored,
+        "blocks": len(spans),
+        "told": f"{len(spans)} blocks; then joined and written: {run.counts['written']:,} rows",
+    }
 
 
 def _worker(queue, ready, url: str, run_id: str) -> None:
@@ -240,7 +262,7 @@ def product_alone() -> dict:
 def python_loops(advertisers: int) -> dict:
     """The same score in plain loops over lists and dictionaries, the best twenty by heapq."""
     from matchmaking import store
-    from matchmaking.engine import KEPT
+    from matchmaking.best import KEPT
     from matchmaking.packing import FLAGS, LAYOUT
     from matchmaking.profiles import RISK_COST, Weights
 

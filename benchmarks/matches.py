@@ -4,7 +4,8 @@
 
 Everything is measured in one run, in a database of its own on the server of this checkout, which it removes at the end;
 each case runs in a process of its own, so that its peak memory is its own. docs/performance.md keeps the figures of a
-run; only ratios within one run may be judged.
+run; only ratios within one run may be judged. Beside each limit stands "ok" or "MISSED": they are meant for the default
+size on two cores that have nothing else to do.
 """
 
 import argparse
@@ -22,6 +23,11 @@ sys.path.insert(0, str(ROOT))
 DATABASE = "bench_matches"
 
 
+# What is promised: seconds and megabytes of a full run, and ratios within one run.
+SECONDS, MEGABYTES = 5.0, 1024.0
+LOOPS, SQL, CHANGED, TWO_WORKERS = 100.0, 50.0, 0.10, 0.80
+
+
 def main() -> int:
     options = _options()
     from benchmarks import match_cases as cases
@@ -31,33 +37,67 @@ def main() -> int:
         _in_child(cases.prepare, url, options.shows, options.sponsors)
         pairs = options.shows * options.sponsors
         print(f"\n{options.shows:,} shows × {options.sponsors:,} sponsors = {pairs:,} pairs")
-        limit = _repeat(options.repeat, cases.product_alone, url)
-        _line("bare float32 products, one thread", limit)
-        first = _repeat(options.repeat, cases.full_run, url, 2, True)
-        _line("from packed rows to committed matches", first, limit, "× the products")
-        one = _repeat(1, cases.full_run, url, 1, True)
-        _line("the same on one thread", one, first, "× two threads")
-        again = _repeat(options.repeat, cases.full_run, url, 2, False)
-        _line("unchanged, again", again, first, "× the first")
-        changes = [_in_child(cases.changed_podcasts, url, 10, seed) for seed in range(options.repeat)]
-        some = _middle(changes)
-        _line("ten changed shows", some, first, "× the first")
-        check = _in_child(cases.full_run, url, 2, False)
-        print(f"  a full run after it writes {check['written']} rows")
-        if options.loops:
-            loops = _scaled(_in_child(cases.python_loops, url, options.loops), pairs)
-            _line(f"plain Python loops (from {options.loops} sponsors)", loops, first, "× the product")
-        if options.sql:
-            join = _scaled(_in_child(cases.sql_join, url, options.sql), pairs)
-            _line(f"the same as an SQL join (from {options.sql})", join, first, "× the product")
+        ok = _full_runs(options, cases, url)
+        ok &= _peers(options, cases, url, pairs)
         if options.workers:
             single = _in_child(cases.by_workers, url, 1)
             _line("blocks scored by one worker", single)
             double = _in_child(cases.by_workers, url, 2)
             _line("blocks scored by two workers", double, single, "× one worker")
+            if single["blocks"] > 1:
+                ok &= _judge("two workers ÷ one", double["seconds"] / single["seconds"], "<=", TWO_WORKERS)
+            else:
+                print("    one block only: a second worker has nothing to do at this size")
     finally:
         _drop_database()
+    print("all limits kept" if ok else "some limits MISSED")
     return 0
+
+
+_FULL: dict = {}
+
+
+def _full_runs(options: argparse.Namespace, cases, url: str) -> bool:
+    limit = _repeat(options.repeat, cases.product_alone, url)
+    _line("bare float32 products, one thread", limit)
+    runs = [_in_child(cases.full_run, url, 2, True) for _ in range(options.repeat)]
+    first = _middle(runs)
+    _FULL.update(first)
+    _line("from packed rows to committed matches", first, limit, "× the products")
+    one = _in_child(cases.full_run, url, 1, True)
+    _line("the same on one thread", one, first, "× two threads")
+    again = _repeat(options.repeat, cases.full_run, url, 2, False)
+    _line("unchanged, again", again, first, "× the first")
+    some = _middle([_in_child(cases.changed_podcasts, url, 10, seed) for seed in range(options.repeat)])
+    _line("ten changed shows", some, first, "× the first")
+    check = _in_child(cases.full_run, url, 2, False)
+    ok = _judge("seconds of a full run", first["seconds"], "<=", SECONDS)
+    ok &= _judge("peak memory of a full run, MB", first["memory"], "<=", MEGABYTES)
+    ok &= _judge("ten changed shows ÷ full run", some["seconds"] / first["seconds"], "<=", CHANGED)
+    ok &= _judge("rows a full run writes after the ten", check["written"] + check["deleted"], "<=", 0)
+    ok &= _judge("rows an unchanged run writes", again["written"] + again["deleted"], "<=", 0)
+    tables = {run["table"] for run in [*runs, one]}
+    ok &= _judge("different tables from repeats and thread counts", len(tables), "<=", 1)
+    return ok
+
+
+def _peers(options: argparse.Namespace, cases, url: str, pairs: int) -> bool:
+    ok = True
+    if options.loops:
+        loops = _scaled(_in_child(cases.python_loops, url, options.loops), pairs)
+        _line(f"plain Python loops (from {options.loops} sponsors)", loops, _FULL, "× the product")
+        ok &= _judge("plain Python loops ÷ full run", loops["seconds"] / _FULL["seconds"], ">=", LOOPS)
+    if options.sql:
+        join = _scaled(_in_child(cases.sql_join, url, options.sql), pairs)
+        _line(f"the same as an SQL join (from {options.sql})", join, _FULL, "× the product")
+        ok &= _judge("SQL join ÷ full run", join["seconds"] / _FULL["seconds"], ">=", SQL)
+    return ok
+
+
+def _judge(what: str, value: float, sign: str, limit: float) -> bool:
+    kept = value <= limit if sign == "<=" else value >= limit
+    print(f"    {what:<50} {value:10.2f}  (limit {sign} {limit:g})  {'ok' if kept else 'MISSED'}", flush=True)
+    return kept
 
 
 def _options() -> argparse.Namespace:

@@ -1,16 +1,21 @@
 """All pairs at once: the fast scorer. It computes what `scoring` says, as float32 products over packed rows.
 
-Sponsors are taken in tiles of TILE_ROWS, shows in tiles of TILE_COLUMNS, both padded to the full tile. So each product
-has one shape however many rows there are, and a pair's score is the same to the last bit in a full run, in a run over
-ten shows, on one thread or on several. Scores are kept as whole hundredths of a point (int16; −1: not eligible or no
-data), which makes "the best 20" exact, ties falling to the earlier id.
+    score = numerator ÷ weight present, both sums of products over all shows and sponsors
+
+A signal without data adds to neither, so the others share its weight; a pair that has none at all comes out as −1 by a
+column of its own; blocked pairs are struck out by row. Sponsors are taken in tiles of TILE_ROWS, shows in tiles of
+TILE_COLUMNS, both padded to the full tile. So each product has one shape however many rows there are, and a pair's
+score is the same to the last bit in a full run, in a run over ten shows, on one thread or on several. Scores are kept
+as whole hundredths of a point (int16; −1: not eligible or no data), which makes "the best" exact, ties falling to the
+earlier id.
 
 A range of sponsors against all shows is one block: what a thread, or a Celery task, computes. Blocks are merged by
 `merged`; the order in which they end does not matter.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -19,16 +24,18 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+from matchmaking.best import INELIGIBLE, Block, Kept, kept_of, merged
 from matchmaking.packing import FLAGS, LAYOUT, WIDTH
 from matchmaking.profiles import RISK_COST, Weights
 from matchmaking.scoring import OWN_VOLUME
 
 TILE_ROWS = 256
-TILE_COLUMNS = 512
+TILE_COLUMNS = 256
 BLOCK_ROWS = 1280
-KEPT = 20
-INELIGIBLE = -1
-HUNDREDTHS = 100
+# A whole score of 100 points, in hundredths.
+WHOLE = np.float32(10_000)
+# What a pair without any data has of weight; its numerator is −1 × this, so that it comes out as INELIGIBLE.
+NOTHING = np.float32(1e-9)
 
 _FLAG = {name: index for index, name in enumerate(FLAGS)}
 
@@ -68,34 +75,13 @@ class Problem:
     full_evidence: float
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Pairs worth keeping: sponsor index, show index, score in hundredths, and whose list they are on."""
-
-    sponsors: np.ndarray
-    shows: np.ndarray
-    scores: np.ndarray
-
-    @classmethod
-    def none(cls) -> "Kept":
-        return cls(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int16))
-
-
-@dataclass(frozen=True)
-class Block:
-    """The outcome of one block: the best shows of each of its sponsors, and its best sponsors of each show."""
-
-    by_sponsor: Kept
-    by_show: Kept
-
-
 def blocks_of(sponsors: int) -> list[tuple[int, int]]:
     """Return the ranges of sponsors that are scored as one block each."""
     return [(start, min(start + BLOCK_ROWS, sponsors)) for start in range(0, sponsors, BLOCK_ROWS)]
 
 
 def score_all(problem: Problem, *, threads: int = 2) -> tuple[Kept, Kept]:
-    """Return the best KEPT shows of each sponsor and the best KEPT sponsors of each show."""
+    """Return the best DEPTH shows of each sponsor and the best DEPTH sponsors of each show, best first."""
     run: Callable[[tuple[int, int]], Block] = Scorer(problem).block
     ranges = blocks_of(len(problem.sponsors))
     if threads == 1 or len(ranges) == 1:
@@ -104,33 +90,14 @@ def score_all(problem: Problem, *, threads: int = 2) -> tuple[Kept, Kept]:
         return merged(pool.map(run, ranges))
 
 
-def merged(blocks: Iterable[Block]) -> tuple[Kept, Kept]:
-    """Join blocks: sponsors' lists stand side by side, each show's list is the best of its parts."""
-    done = list(blocks)
-    if not done:
-        return Kept.none(), Kept.none()
-    by_sponsor = _joined([block.by_sponsor for block in done])
-    by_show = _joined([block.by_show for block in done])
-    return by_sponsor, best_by(by_show, by_show.shows, by_show.sponsors)
-
-
-def best_by(kept: Kept, owners: np.ndarray, others: np.ndarray) -> Kept:
-    """Return the best KEPT pairs of each owner; of equal scores the one whose other side has the smaller index."""
-    order = np.lexsort((others, -kept.scores.astype(np.int32), owners))
-    owner = owners[order]
-    first = np.searchsorted(owner, owner, side="left")
-    order = order[np.arange(len(order)) - first < KEPT]
-    return Kept(kept.sponsors[order], kept.shows[order], kept.scores[order])
-
-
 class Scorer:
-    """A problem made ready: shows cut into padded tiles once, for all blocks."""
+    """A problem made ready: the shows' side cut into padded tiles once, for all blocks."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.count = len(problem.shows)
         self.columns = max(TILE_COLUMNS, _padded(self.count, TILE_COLUMNS))
-        weights = problem.weights
+        weights, has_evidence = problem.weights, problem.full_evidence > 0
         self.weight = {
             "geo": np.float32(weights.geo_overlap),
             "demo": np.float32(weights.demographic_overlap),
@@ -139,64 +106,152 @@ class Scorer:
             "inventory": np.float32(weights.inventory_fit),
             "safety": np.float32(weights.brand_safety),
         }
-        self.evidence = np.float32(1 / problem.full_evidence) if problem.full_evidence > 0 else np.float32(0)
+        self.evidence = np.float32(1 / problem.full_evidence) if has_evidence else np.float32(0)
         # Shows by column: (WIDTH, columns), so that each part of the layout is a contiguous matrix.
-        self.by_column = np.zeros((WIDTH, self.columns), np.float32)
-        self.by_column[:, : self.count] = problem.shows.T
+        by_column = np.zeros((WIDTH, self.columns), np.float32)
+        by_column[:, : self.count] = problem.shows.T
+        flags = by_column[LAYOUT["flags"]]
+        self.shares = by_column[LAYOUT["countries"]] * flags[_FLAG["geo"]]
+        self.blocked = by_column[LAYOUT["blocked"]] > 0
+        self.risks, self.has_safety = by_column[LAYOUT["risks"]], flags[_FLAG["safety"]]
+        ones = np.ones((1, self.columns), np.float32)
+        sides = {
+            "topics": np.vstack([by_column[LAYOUT["topics"]], flags[[_FLAG["safety"]]], ones * -NOTHING]),
+            "history": by_column[LAYOUT["history"]] * flags[_FLAG["history"]],
+            "weeks": by_column[LAYOUT["weeks"]] * flags[_FLAG["inventory"]],
+            "price": np.vstack([ones, by_column[LAYOUT["price"]]]),
+            "ages": by_column[LAYOUT["ages"]] * flags[_FLAG["age"]],
+            "sexes": by_column[LAYOUT["sexes"]] * flags[_FLAG["sex"]],
+            "present": np.vstack([flags, flags[_FLAG["age"]] * flags[_FLAG["sex"]], ones * NOTHING]),
+            # What the sum of the overlaps by age and by sex counts: half where the show tells both.
+            "halves": np.vstack([ones, ones - 0.5 * flags[_FLAG["age"]] * flags[_FLAG["sex"]]]),
+        }
         self.tiles = [
-            {
-                name: np.ascontiguousarray(self.by_column[part, start : start + TILE_COLUMNS])
-                for name, part in LAYOUT.items()
-                if name != "countries"
-            }
-            for start in range(0, self.columns, TILE_COLUMNS)
+            {name: np.ascontiguousarray(side[:, at : at + TILE_COLUMNS]) for name, side in sides.items()}
+            for at in range(0, self.columns, TILE_COLUMNS)
         ]
         facts = problem.facts
         self.refused_order = np.argsort(facts.refused_sponsors, kind="stable")
         self.refused_rows = facts.refused_sponsors[self.refused_order]
         self.own_order = np.argsort(facts.own_sponsors, kind="stable")
         self.own_rows = facts.own_sponsors[self.own_order]
+        self._rooms = threading.local()
 
     def block(self, span: tuple[int, int]) -> Block:
         """Score a range of sponsors against all shows, and keep the best of both."""
-        return kept_of(self.scores(span), span[0])
+        room = self._room()
+        if room.scores.shape[1] != self.count:
+            room.scores = np.empty((BLOCK_ROWS, self.count), np.int16)
+        rows = span[1] - span[0]
+        out = room.scores[:rows] if rows <= len(room.scores) else None
+        return kept_of(self.scores(span, out), span[0])
 
-    def scores(self, span: tuple[int, int]) -> np.ndarray:
-        """Return the scores of a range of sponsors: (rows, shows) int16 hundredths."""
+    def scores(self, span: tuple[int, int], out: np.ndarray | None = None) -> np.ndarray:
+        """Return the scores of a range of sponsors: (rows, shows) int16 hundredths, written into out if it is given."""
         first, last = span
-        out = np.empty((last - first, self.count), np.int16)
+        if out is None:
+            out = np.empty((last - first, self.count), np.int16)
         for start in range(first, last, TILE_ROWS):
             end = min(start + TILE_ROWS, last)
-            out[start - first : end - first] = self._rows(start, end)
+            self._rows(start, end, out[start - first : end - first])
         return out
 
-    def _rows(self, start: int, end: int) -> np.ndarray:
+    def _room(self) -> "_Room":
+        """Return this thread's room: fresh memory costs more than what is computed in it."""
+        room: _Room | None = getattr(self._rooms, "room", None)
+        if room is None:
+            room = self._rooms.room = _Room(self.columns)
+        return room
+
+    def _rows(self, start: int, end: int, out: np.ndarray) -> None:
+        work = self._room()
         rows = np.zeros((TILE_ROWS, WIDTH), np.float32)
         rows[: end - start] = self.problem.sponsors[start:end]
-        side = {name: np.ascontiguousarray(rows[:, part]) for name, part in LAYOUT.items()}
-        geo = self._geography(side["countries"])
-        out = np.empty((TILE_ROWS, self.columns), np.int16)
+        side = self._sponsors(rows)
+        self._geography(rows[:, LAYOUT["countries"]] * rows[:, [LAYOUT["flags"].start + _FLAG["geo"]]], work.geo)
+        careful = np.flatnonzero(rows[:, LAYOUT["risks"]].any(axis=1))
+        lost = self._lost(rows[careful, LAYOUT["risks"]])
         for number, tile in enumerate(self.tiles):
             at = number * TILE_COLUMNS
-            own = self._own(start, end, at)
-            out[:, at : at + TILE_COLUMNS] = self._tile(side, tile, geo[:, at : at + TILE_COLUMNS], own)
-        out = out[: end - start, : self.count]
+            there = slice(at, at + TILE_COLUMNS)
+            self._tile(side, tile, work.geo[:, there], self._own(start, end, at), work)
+            if len(careful):
+                work.top[careful] -= lost[:, there] * (self.weight["safety"] * WHOLE)
+            np.divide(work.top, work.present, out=work.top)
+            if len(careful):
+                work.top[careful] *= 1 - lost[:, there]
+            np.rint(work.top, out=work.top)
+            wide = min(TILE_COLUMNS, self.count - at)
+            out[:, at : at + wide] = work.top[: end - start, :wide]
+        for row in np.flatnonzero(rows[: end - start, LAYOUT["blocked"]].any(axis=1)):
+            topics = np.flatnonzero(rows[row, LAYOUT["blocked"]])
+            out[row, self.blocked[topics, : self.count].any(axis=0)] = INELIGIBLE
         low, high = np.searchsorted(self.refused_rows, (start, end))
         refused = self.refused_order[low:high]
         out[self.problem.facts.refused_sponsors[refused] - start, self.problem.facts.refused_shows[refused]] = (
             INELIGIBLE
         )
-        return out
 
-    def _geography(self, wishes: np.ndarray) -> np.ndarray:
-        """Return Σ min(share, wish) over countries, (TILE_ROWS, columns): only the countries a sponsor names cost."""
-        shares, found = self.by_column[LAYOUT["countries"]], np.zeros((TILE_ROWS, self.columns), np.float32)
+    def _sponsors(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the sponsors' side of each product, weights folded in."""
+        weight, flags = self.weight, rows[:, LAYOUT["flags"]]
+        has = {name: flags[:, [index]] for name, index in _FLAG.items()}
+        ones = np.ones((len(rows), 1), np.float32)
+        has_history = has["history"] if self.evidence else ones * 0
+        both = has["age"] * has["sex"]
+        parts = {
+            "topics": [
+                rows[:, LAYOUT["topics"]] * (weight["topic"] * WHOLE),
+                has["safety"] * (weight["safety"] * WHOLE),
+                ones,
+            ],
+            "history": [rows[:, LAYOUT["history"]] * (has_history * self.evidence * weight["history"] * WHOLE)],
+            "weeks": [rows[:, LAYOUT["weeks"]] * (has["inventory"] * weight["inventory"] * WHOLE)],
+            "price": [ones * 2, -rows[:, LAYOUT["price"]]],
+            "ages": [rows[:, LAYOUT["ages"]] * has["age"]],
+            "sexes": [rows[:, LAYOUT["sexes"]] * has["sex"]],
+            # In the order of FLAGS: who tells age or sex or both has demographics once.
+            "present": [
+                has["geo"] * weight["geo"],
+                has["age"] * weight["demo"],
+                has["sex"] * weight["demo"],
+                has["topic"] * weight["topic"],
+                has_history * weight["history"],
+                has["inventory"] * weight["inventory"],
+                has["safety"] * weight["safety"],
+                -both * weight["demo"],
+                ones,
+            ],
+            "halves": [(1 - both) * (weight["demo"] * WHOLE), both * (weight["demo"] * WHOLE)],
+        }
+        return {name: np.ascontiguousarray(np.hstack(part), dtype=np.float32) for name, part in parts.items()}
+
+    def _geography(self, wishes: np.ndarray, out: np.ndarray) -> None:
+        """Put the weighted Σ min(share, wish) into out, (TILE_ROWS, columns): only countries that are named cost."""
         least = np.empty(self.columns, np.float32)
-        for row, wish in zip(found, wishes, strict=True):
-            for country in np.flatnonzero(wish):
-                np.minimum(shares[country], wish[country], out=least)
+        named_rows, named = np.nonzero(wishes)
+        ends = np.searchsorted(named_rows, np.arange(1, len(wishes) + 1)).tolist()
+        start, countries = 0, named.tolist()
+        for row, wish, end in zip(out, wishes, ends, strict=True):
+            row[:] = 0
+            for country in countries[start:end]:
+                np.minimum(self.shares[country], wish[country], out=least)
                 np.add(row, least, out=row)
-        return np.minimum(found, 1, out=found)
+            start, is_named = end, end > start
+            if is_named:
+                np.minimum(row, 1, out=row)
+                np.multiply(row, self.weight["geo"] * WHOLE, out=row)
+
+    def _lost(self, avoids: np.ndarray) -> np.ndarray:
+        """Return how much brand safety is below 1, (sponsors who avoid something, columns)."""
+        lost = np.zeros((len(avoids), self.columns), np.float32)
+        for row, avoided in zip(lost, avoids, strict=True):
+            for risk in np.flatnonzero(avoided):
+                row += self.risks[risk]
+            row *= np.float32(RISK_COST)
+            np.minimum(row, 1, out=row)
+            row *= self.has_safety
+        return lost
 
     def _own(self, start: int, end: int, at: int) -> tuple[np.ndarray, ...] | None:
         """Return place and record of the pairs of a tile that have a history of their own."""
@@ -220,124 +275,66 @@ class Scorer:
         tile: dict[str, np.ndarray],
         geo: np.ndarray,
         own: tuple[np.ndarray, ...] | None,
-    ) -> np.ndarray:
-        weight, flags, theirs = self.weight, side["flags"], tile["flags"]
-
-        def both(name: str) -> np.ndarray:
-            return flags[:, _FLAG[name], None] * theirs[None, _FLAG[name]]
-
-        # Numerator and weight present: each signal adds its weighted value to one and its weight to the other.
-        top, present = np.zeros_like(geo), np.zeros_like(geo)
-
-        def add(name: str, value: np.ndarray, has: np.ndarray) -> None:
-            np.multiply(has, weight[name], out=has)
-            np.add(present, has, out=present)
-            np.multiply(value, has, out=value)
-            np.add(top, value, out=top)
-
-        add("geo", geo.copy(), both("geo"))
-        has_age, has_sex = both("age"), both("sex")
-        demo = _minima(side["ages"], tile["ages"]) * has_age
-        demo += _minima(side["sexes"], tile["sexes"]) * has_sex
-        parts = has_age + has_sex
-        np.divide(demo, np.maximum(parts, 1), out=demo)
-        add("demo", demo, np.minimum(parts, 1, out=parts))
-        add("topic", side["topics"] @ tile["topics"], both("topic"))
-        history, has_history = self._history(side, tile, both("history"), own)
-        add("history", history, has_history)
-        free = np.clip(side["weeks"] @ tile["weeks"], 0, 1)
-        price = np.clip(2 - side["price"] * tile["price"], 0, 1)
-        free *= price
-        add("inventory", free, both("inventory"))
-        safety = side["risks"] @ tile["risks"]
-        safety *= np.float32(-RISK_COST)
-        safety += 1
-        np.maximum(safety, 0, out=safety)
-        has_safety = both("safety")
-        factor = np.where(has_safety > 0, safety, np.float32(1))
-        add("safety", safety, has_safety)
-        known = present > 0
-        np.divide(top, present, out=top, where=known)
-        top *= factor
-        top *= 100 * HUNDREDTHS
-        np.rint(top, out=top)
-        top[~known] = INELIGIBLE
-        top[side["blocked"] @ tile["blocked"] > 0] = INELIGIBLE
-        return top.astype(np.int16)
+        work: "_Room",
+    ) -> None:
+        """Fill numerator and weight present of a tile."""
+        top, part, other = work.top, work.part, work.other
+        np.matmul(side["present"], tile["present"], out=work.present)
+        # Topics, brand safety of those who fear nothing, and −1 for pairs without any data.
+        np.matmul(side["topics"], tile["topics"], out=top)
+        np.add(top, geo, out=top)
+        self._history(side, tile, own, work)
+        np.matmul(side["weeks"], tile["weeks"], out=part)
+        np.matmul(side["price"], tile["price"], out=other)
+        np.clip(other, 0, 1, out=other)
+        np.multiply(part, other, out=part)
+        np.add(top, part, out=top)
+        _minima(side["ages"], tile["ages"], part, other)
+        _minima(side["sexes"], tile["sexes"], work.more, other)
+        np.add(part, work.more, out=part)
+        np.matmul(side["halves"], tile["halves"], out=other)
+        np.multiply(part, other, out=part)
+        np.add(top, part, out=top)
 
     def _history(
         self,
         side: dict[str, np.ndarray],
         tile: dict[str, np.ndarray],
-        has: np.ndarray,
         own: tuple[np.ndarray, ...] | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        if not self.evidence:
-            has[:] = 0
-        value = side["history"] @ tile["history"]
-        value *= self.evidence
-        np.clip(value, 0, 1, out=value)
-        if own is not None:
+        work: "_Room",
+    ) -> None:
+        weight, value = self.weight["history"], work.part
+        np.matmul(side["history"], tile["history"], out=value)
+        np.clip(value, 0, weight * WHOLE, out=value)
+        if own is not None and weight > 0:
             rows, columns, outcome, volume = own
-            prior = np.where(has[rows, columns] > 0, value[rows, columns], np.float32(0.5))
+            flag = _FLAG["history"]
+            known = (side["present"][rows, flag] > 0) & (tile["present"][flag, columns] > 0)
+            prior = np.where(known, value[rows, columns] / (weight * WHOLE), np.float32(0.5))
             mixed = (np.float32(OWN_VOLUME) * prior + volume * outcome) / (np.float32(OWN_VOLUME) + volume)
-            value[rows, columns] = mixed
-            has[rows, columns] = 1
-        return value, has
+            value[rows, columns] = mixed * (weight * WHOLE)
+            work.present[rows[~known], columns[~known]] += weight
+        np.add(work.top, value, out=work.top)
 
 
-def kept_of(scores: np.ndarray, first: int) -> Block:
-    """Return the best of a block of scores, (rows, shows) int16; `first` is the index of its first sponsor."""
-    rows, shows, values = _best_of_rows(scores)
-    by_sponsor = Kept((rows + first).astype(np.int32), shows.astype(np.int32), values)
-    found = []
-    for start in range(0, scores.shape[1], TILE_COLUMNS):
-        turned = np.ascontiguousarray(scores[:, start : start + TILE_COLUMNS].T)
-        columns, sponsors, values = _best_of_rows(turned)
-        found.append(Kept((sponsors + first).astype(np.int32), (columns + start).astype(np.int32), values))
-    return Block(by_sponsor, _joined(found))
+class _Room:
+    """One thread's memory: for the arithmetic of a tile, the geography of a row of tiles, the scores of a block."""
+
+    def __init__(self, columns: int) -> None:
+        shape = (TILE_ROWS, TILE_COLUMNS)
+        self.top, self.present, self.part = (np.empty(shape, np.float32) for _ in range(3))
+        self.other, self.more = (np.empty(shape, np.float32) for _ in range(2))
+        self.geo = np.empty((TILE_ROWS, columns), np.float32)
+        self.scores = np.empty((0, 0), np.int16)
 
 
-def _best_of_rows(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return row, column and score of the best KEPT eligible cells of each row, ties by column; rows in order."""
-    count, width = scores.shape
-    if not count or not width:
-        nothing = np.zeros(0, np.int64)
-        return nothing, nothing, np.zeros(0, np.int16)
-    if width > KEPT:
-        least = np.partition(scores, width - KEPT, axis=1)[:, width - KEPT]
-    else:
-        least = np.full(count, INELIGIBLE, np.int16)
-    least = np.maximum(least, INELIGIBLE + 1)
-    rows, columns = np.nonzero(scores >= least[:, None])
-    values = scores[rows, columns]
-    # Those above the last place all stay; of those on it, the first ones until the list is full.
-    above = values > least[rows]
-    room = KEPT - np.bincount(rows[above], minlength=count)
-    tied = ~above
-    tied_rows = rows[tied]
-    nth = np.arange(len(tied_rows)) - np.searchsorted(tied_rows, tied_rows, side="left")
-    keep = above.copy()
-    keep[tied] = nth < room[tied_rows]
-    return rows[keep], columns[keep], values[keep]
-
-
-def _minima(wishes: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Return Σ over the keys of min(wish, share), at most 1: (rows, keys) and (keys, columns) to (rows, columns)."""
-    found = np.zeros((len(wishes), shares.shape[1]), np.float32)
-    for key in range(len(shares)):
-        found += np.minimum(wishes[:, key, None], shares[None, key])
-    return np.minimum(found, 1, out=found)
-
-
-def _joined(parts: Sequence[Kept]) -> Kept:
-    if not parts:
-        return Kept.none()
-    return Kept(
-        np.concatenate([part.sponsors for part in parts]),
-        np.concatenate([part.shows for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-    )
+def _minima(wishes: np.ndarray, shares: np.ndarray, out: np.ndarray, least: np.ndarray) -> None:
+    """Put Σ over the keys of min(wish, share), at most 1, into out: (rows, keys) and (keys, columns)."""
+    np.minimum(wishes[:, 0, None], shares[None, 0], out=out)
+    for key in range(1, len(shares)):
+        np.minimum(wishes[:, key, None], shares[None, key], out=least)
+        np.add(out, least, out=out)
+    np.minimum(out, 1, out=out)
 
 
 def _padded(count: int, step: int) -> int:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from matchmaking import engine, history
+from matchmaking.best import INELIGIBLE
 from matchmaking.engine import Problem, Scorer
 from matchmaking.history import Placements
 from matchmaking.packing import FLAGS, LAYOUT, pack_podcast, pack_sponsor, stacked
@@ -117,7 +118,7 @@ class _Ranker:
     def _run(self, shows: np.ndarray, sponsors: np.ndarray, evidence: float) -> np.ndarray:
         problem = Problem(sponsors, shows, engine.PairFacts(), self.case.weights, evidence)
         found = Scorer(problem).scores((0, len(sponsors))).astype(float)
-        return np.where(found == engine.INELIGIBLE, np.nan, found)
+        return np.where(found == INELIGIBLE, np.nan, found)
 
 
 def _leave_one_out(case: Case, ranker: _Ranker) -> Iterator[_Asked]:

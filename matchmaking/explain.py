@@ -6,7 +6,6 @@ each distinct combination once.
 
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -17,11 +16,11 @@ from django.utils.translation import gettext as _
 
 from matchmaking.engine import PairFacts, Problem
 from matchmaking.packing import FLAGS, LAYOUT
-from matchmaking.profiles import AGE_BANDS, RISK_COST, RISKS, SEXES, SIGNALS
+from matchmaking.profiles import AGE_BANDS, RISK_COST, RISKS, SEXES
 from matchmaking.scoring import OWN_VOLUME
 from matchmaking.taxonomy import BROAD_SHARE, countries, country_names, topic_names, topics
 
-SLICE = 8192
+SLICE = 4096
 THREADS = 2
 THOUSANDTHS = 1000
 ABSENT = -1
@@ -41,28 +40,35 @@ class Explained:
 
     signals: np.ndarray
     confidence: np.ndarray
-    rationale: list[str]
+    rationale: list[bytes]
     # (n,) a number that stands for the rationale's words.
     words: np.ndarray
 
 
-def explain(problem: Problem, sponsors: np.ndarray, shows: np.ndarray, *, monday: date) -> Explained:
-    """Explain pairs given by their indices. monday: the day with which the inventory's weeks begin."""
-    count = len(sponsors)
-    signals = np.empty((count, len(SIGNALS)), np.int16)
-    confidence, codes = np.empty(count, np.int16), np.empty(count, np.int64)
-    own = _OwnRecords(problem.facts, len(problem.shows))
+class Explainer:
+    """Explains pairs of a problem, slice by slice; threads may share it. monday: with which the weeks begin."""
 
-    def fill(start: int) -> None:
-        part = slice(start, min(start + SLICE, count))
-        one = _Slice(problem, sponsors[part], shows[part], own)
-        signals[part], confidence[part], codes[part] = one.signals(), one.confidence(), one.codes()
+    def __init__(self, problem: Problem, *, monday: date) -> None:
+        self._problem = problem
+        self._own = _OwnRecords(problem.facts, len(problem.shows))
+        self._phrases = _Phrases(monday)
+        # {code of the phrases: (the words, a number that stands for them)}
+        self._texts: dict[int, tuple[bytes, int]] = {}
 
-    # Slices are independent of each other; NumPy lets go of the interpreter meanwhile.
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(fill, range(0, count, SLICE)))
-    rationale, words = _words(codes, monday)
-    return Explained(signals, confidence, rationale, words)
+    def explain(self, sponsors: np.ndarray, shows: np.ndarray) -> Explained:
+        """Explain some pairs, given by their indices, in the language of the moment."""
+        one = _Slice(self._problem, sponsors, shows, self._own)
+        distinct, place = np.unique(one.codes(), return_inverse=True)
+        found = [self._text(code) for code in distinct.tolist()]
+        words = np.array([number for _text, number in found], np.uint64)[place] if found else np.zeros(0, np.uint64)
+        return Explained(one.signals(), one.confidence(), [found[index][0] for index in place.tolist()], words)
+
+    def _text(self, code: int) -> tuple[bytes, int]:
+        known = self._texts.get(code)
+        if known is None:
+            text = _rationale(code, self._phrases).encode()
+            known = self._texts[code] = (text, zlib.crc32(text))
+        return known
 
 
 class _OwnRecords:
@@ -198,14 +204,6 @@ class _Slice:
         """0: price or budget unknown; 1: within the budget; 2: above it."""
         known = (self._show("price")[:, 0] > 0) & (self._buyer("price")[:, 0] > 0)
         return np.where(known, np.where(self.price >= 1, 1, 2), 0)
-
-
-def _words(codes: np.ndarray, monday: date) -> tuple[list[str], np.ndarray]:
-    distinct, place = np.unique(codes, return_inverse=True)
-    phrases = _Phrases(monday)
-    texts = [_rationale(int(code), phrases) for code in distinct]
-    sums = np.array([zlib.crc32(text.encode()) for text in texts], np.uint64)
-    return [texts[index] for index in place.tolist()], sums[place] if len(texts) else sums
 
 
 class _Phrases:

@@ -65,6 +65,7 @@ def fit(*, shows: Sequence[Podcast], sponsors: Sequence[Sponsor], found: Sequenc
             "usual_rate": gather.usual_rate(),
             "text": text.to_bytes(),
             "peers": peers.to_bytes(),
+            "lists_version": None,
         },
     )
 

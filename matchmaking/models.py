@@ -219,6 +219,22 @@ class PackedPair(models.Model):
         return f"{self.sponsor_id} {self.podcast_id}"
 
 
+class StandingList(models.Model):
+    """Whom a show or a sponsor has on its list, and who stands ready to move up: see `matchmaking.standing`."""
+
+    pk = models.CompositePrimaryKey("kind", "owner_id")
+    # "podcasts" or "sponsors".
+    kind = models.CharField(max_length=8)
+    owner_id = models.UUIDField()
+    entries = models.BinaryField()
+
+    class Meta:
+        db_table = "match_standing_lists"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.owner_id}"
+
+
 class Model(models.Model):
     """What was learned from the house's shows: the weights of words, and how much evidence counts as full.
 
@@ -235,6 +251,8 @@ class Model(models.Model):
     usual_rate = models.FloatField(null=True)
     text = models.BinaryField()
     peers = models.BinaryField()
+    # The weights' version of the standing lists; null: no run over everything since the model was learned.
+    lists_version = models.PositiveIntegerField(null=True)
 
     class Meta:
         db_table = "match_model"

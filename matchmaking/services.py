@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 
 from deals.models import Sponsor
 from matchmaking import features, lists
+from matchmaking.house import House, load_house
 from matchmaking.models import Feedback, Match, Model, Run, RunBlock, Stale, Weights
 from matchmaking.profiles import SIGNALS
 from matchmaking.queries import weights_now
+from matchmaking.settle import Written
 from metrics.models import Podcast
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor, actor_of
@@ -133,6 +135,7 @@ def join_blocks(*, run: Run, at: datetime) -> Run:
             return run
         # What came in since the first block was scored waits for the next run over what changed.
         written = lists.settle_blocks(_house(), outcomes, at=at)
+        _note_full_run()
         RunBlock.objects.filter(run=run).delete()
         seconds = time.perf_counter() - began
         return _finish(run, written, at=at, seconds=seconds, blocks=len(outcomes))
@@ -152,6 +155,7 @@ def recalculate_changed(*, by: HasActor | Actor, at: datetime) -> Run | None:
         _one_at_a_time()
         if not Stale.objects.exists() or not Model.objects.exists():
             return None
+        is_partial = _can_be_partial()
         stale = list(Stale.objects.select_for_update(skip_locked=True).values_list("kind", "subject_id"))
         podcasts = [pk for kind, pk in stale if kind == Stale.Kind.PODCAST]
         sponsors = [pk for kind, pk in stale if kind == Stale.Kind.SPONSOR]
@@ -164,7 +168,10 @@ def recalculate_changed(*, by: HasActor | Actor, at: datetime) -> Run | None:
             queued_at=at,
             started_at=at,
         )
-        written = _recalculate_some(sponsors=sponsors, podcasts=podcasts, at=at)
+        if is_partial:
+            written = _recalculate_some(sponsors=sponsors, podcasts=podcasts, at=at)
+        else:
+            written = _recalculate(run, at)
         return _finish(run, written, at=at, seconds=time.perf_counter() - began)
 
 
@@ -237,15 +244,26 @@ def _begin(run: Run, at: datetime) -> Run:
     return run
 
 
-def _recalculate(run: Run, at: datetime) -> lists.Written:
-    if run.scope == Run.Scope.ALL or not Model.objects.exists() or not features.is_current():
+def _recalculate(run: Run, at: datetime) -> Written:
+    if run.scope == Run.Scope.ALL or not _can_be_partial():
         _refresh_all(at)
         written = lists.recalculate_all(_house(), at=at)
+        _note_full_run()
     else:
         written = _recalculate_some(sponsors=run.advertiser_ids, podcasts=run.podcast_ids, at=at)
     if run.scope == Run.Scope.PAIR:
         lists.keep_asked(_house(), sponsor=run.advertiser_ids[0], podcast=run.podcast_ids[0], at=at)
     return written
+
+
+def _can_be_partial() -> bool:
+    """Return whether standing lists are those of the present model and weights, so that a part can be made anew."""
+    model = Model.objects.only("lists_version").first()
+    return model is not None and model.lists_version == weights_now().version and features.is_current()
+
+
+def _note_full_run() -> None:
+    Model.objects.update(lists_version=weights_now().version)
 
 
 def _refresh_all(at: datetime) -> None:
@@ -256,18 +274,18 @@ def _refresh_all(at: datetime) -> None:
     Stale.objects.filter(since__lte=at).delete()
 
 
-def _recalculate_some(*, sponsors: Collection[UUID], podcasts: Collection[UUID], at: datetime) -> lists.Written:
+def _recalculate_some(*, sponsors: Collection[UUID], podcasts: Collection[UUID], at: datetime) -> Written:
     changed = features.refresh(at=at, podcasts=podcasts, sponsors=sponsors)
     Stale.objects.filter(subject_id__in=[*sponsors, *podcasts], since__lte=at).delete()
     house = _house()
     return lists.recalculate_some(house, sponsors=changed.sponsors, podcasts=changed.podcasts, at=at)
 
 
-def _house() -> lists.House:
-    return lists.load_house(weights=weights_now(), full_evidence=Model.objects.get().full_evidence)
+def _house() -> House:
+    return load_house(weights=weights_now(), full_evidence=Model.objects.get().full_evidence)
 
 
-def _finish(run: Run, written: lists.Written, *, at: datetime, seconds: float, blocks: int = 1) -> Run:
+def _finish(run: Run, written: Written, *, at: datetime, seconds: float, blocks: int = 1) -> Run:
     run.status, run.finished_at = Run.Status.COMPLETED, at + timedelta(seconds=seconds)
     run.counts = {
         "pairs": written.pairs,

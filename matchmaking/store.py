@@ -1,21 +1,21 @@
-"""Bulk reading and writing of packed rows and matches: COPY both ways, and nothing written that did not change."""
+"""Bulk reading and writing of packed rows: COPY both ways, and nothing written that did not change."""
 
-import os
-import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 import numpy as np
+import psycopg
 from django.db import connection, transaction
 
 from matchmaking.packing import LAYOUT_VERSION, WIDTH
 
 TABLES = {"podcasts": ("match_packed_podcasts", "podcast_id"), "sponsors": ("match_packed_sponsors", "sponsor_id")}
-_HEADER, _TRAILER = 19, 2
-_ROW = np.dtype([("fields", ">i2"), ("l1", ">i4"), ("id", "V16"), ("l2", ">i4"), ("features", "<f4", (WIDTH,))])
-_FLAGS_ADVERTISER, _FLAGS_PODCAST, _FLAGS_ASKED = 1, 2, 4
+# What a binary COPY begins and ends with.
+COPY_HEADER, COPY_TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+_ROW = np.dtype([("id", "V16"), ("features", "<f4", (WIDTH,))])
+# Rows that travel together.
+TOGETHER = 2000
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,36 @@ class Packs:
 
 def read_packs(kind: str, *, ids: Collection[UUID] | None = None) -> Packs:
     """Return the packed rows of shows ("podcasts") or "sponsors", all or some, in the order of their ids."""
+    raw, rows = read_rows(kind, ids=ids)
+    return Packs([UUID(bytes=one.tobytes()) for one in raw], raw, rows)
+
+
+def read_rows(kind: str, *, ids: Collection[UUID] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return raw ids and packed rows, all or some, in the order of their ids."""
     table, key = TABLES[kind]
     where = "" if ids is None else f" AND {key} = ANY(%s)"
-    statement = (
-        f"COPY (SELECT {key}, features FROM {table} WHERE layout = {LAYOUT_VERSION}{where} ORDER BY {key})"  # noqa: S608
-        " TO STDOUT (FORMAT binary)"
+    found = gathered(
+        f"SELECT uuid_send({key}) || features AS line FROM {table}"  # noqa: S608
+        f" WHERE layout = {LAYOUT_VERSION}{where} ORDER BY {key}",
+        _ROW,
+        [] if ids is None else [list(ids)],
     )
-    with connection.cursor() as cursor, cursor.cursor.copy(statement, None if ids is None else [list(ids)]) as copy:
-        data = b"".join(copy)
-    table_rows = np.frombuffer(data, _ROW, count=(len(data) - _HEADER - _TRAILER) // _ROW.itemsize, offset=_HEADER)
-    raw = np.ascontiguousarray(table_rows["id"])
-    return Packs([UUID(bytes=one.tobytes()) for one in raw], raw, np.ascontiguousarray(table_rows["features"]))
+    return np.ascontiguousarray(found["id"]), found["features"]
+
+
+def read_ids(kind: str) -> np.ndarray:
+    """Return the raw ids of all packed rows of a side, in order."""
+    table, key = TABLES[kind]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT string_agg(uuid_send({key}), ''::bytea ORDER BY {key}) FROM {table} WHERE layout = %s",  # noqa: S608
+            [LAYOUT_VERSION],
+        )
+        return np.frombuffer(bytes(cursor.fetchone()[0] or b""), "V16")
+
+
+def raw_of(ids: Collection[UUID]) -> np.ndarray:
+    return np.frombuffer(b"".join(pk.bytes for pk in ids), "V16")
 
 
 def write_packs(kind: str, rows: dict[UUID, np.ndarray], *, wanted: Collection[UUID] | None) -> set[UUID]:
@@ -124,189 +143,28 @@ class Facts:
 
 
 def read_facts() -> Facts:
-    row = np.dtype(
-        [("n", ">i2"), ("l1", ">i4"), ("s", "V16"), ("l2", ">i4"), ("p", "V16"), ("l3", ">i4"), ("r", "u1")]
-        + [("l4", ">i4"), ("o", ">f8"), ("l5", ">i4"), ("v", ">f8")]
-    )
-    found = _copied(
-        "SELECT sponsor_id, podcast_id, refusal <> '', coalesce(outcome, 'NaN'), volume FROM match_packed_pairs"
+    row = np.dtype([("s", "V16"), ("p", "V16"), ("r", "u1"), ("o", ">f8"), ("v", ">f8")])
+    found = gathered(
+        "SELECT uuid_send(sponsor_id) || uuid_send(podcast_id) || boolsend(refusal <> '')"
+        " || float8send(coalesce(outcome, 'NaN')) || float8send(volume) AS line FROM match_packed_pairs"
         " ORDER BY sponsor_id, podcast_id",
         row,
     )
     return Facts(found["s"], found["p"], found["r"].astype(bool), found["o"].astype("f4"), found["v"].astype("f4"))
 
 
-@dataclass(frozen=True)
-class Stored:
-    """Stored matches as columns: raw ids, digest and flags (1: advertiser's list, 2: show's list, 4: asked for)."""
+def gathered(lines: str, row: np.dtype, parameters: Iterable[object] = ()) -> np.ndarray:
+    """Return a query's answer as an array of records.
 
-    sponsors: np.ndarray
-    podcasts: np.ndarray
-    digests: np.ndarray
-    flags: np.ndarray
-    scores: np.ndarray
-
-
-def read_matches(
-    *,
-    sponsors: Collection[UUID] | None = None,
-    podcasts: Collection[UUID] | None = None,
-    lists: str | None = None,
-) -> Stored:
-    """Return the stored matches of some sponsors or some shows (either side), or all.
-
-    lists: only those on lists: "advertisers", "podcasts" or "both".
+    lines: a query in order, of one column "line": bytes of one width, numbers as PostgreSQL sends them. Some thousand
+    of them travel as one value: a message for each row would cost more than what is in it.
     """
-    row = np.dtype(
-        [("n", ">i2"), ("l1", ">i4"), ("s", "V16"), ("l2", ">i4"), ("p", "V16")]
-        + [("l3", ">i4"), ("d", ">i8"), ("l4", ">i4"), ("f", ">i2"), ("l5", ">i4"), ("q", ">i4")]
+    statement = (
+        "SELECT string_agg(line, ''::bytea ORDER BY n) FROM"  # noqa: S608
+        f" (SELECT line, row_number() OVER () AS n FROM ({lines}) AS found) AS numbered"
+        f" GROUP BY n / {TOGETHER} ORDER BY n / {TOGETHER}"
     )
-    parameters: list[object] = []
-    where = ""
-    if sponsors is not None or podcasts is not None:
-        where = " WHERE advertiser_id = ANY(%s) OR podcast_id = ANY(%s)"
-        parameters = [list(sponsors or ()), list(podcasts or ())]
-    if lists is not None:
-        where = {
-            "advertisers": " WHERE in_advertiser_top",
-            "podcasts": " WHERE in_podcast_top",
-            "both": " WHERE in_advertiser_top OR in_podcast_top",
-        }[lists]
-    flags = "(in_advertiser_top::int + 2 * in_podcast_top::int + 4 * is_asked::int)::int2"
-    found = _copied(
-        f"SELECT advertiser_id, podcast_id, digest, {flags}, (score * 100)::int4 FROM matches{where}",  # noqa: S608
-        row,
-        parameters,
-    )
-    return Stored(found["s"], found["p"], found["d"].astype("i8"), found["f"].astype("i2"), found["q"].astype("i4"))
-
-
-@dataclass(frozen=True)
-class Row:
-    """Columns of matches to write, all of one length. signals: JSON texts; scores in hundredths, confidence in ‰."""
-
-    sponsors: list[UUID]
-    podcasts: list[UUID]
-    scores: np.ndarray
-    confidence: np.ndarray
-    rationale: list[str]
-    signals: list[str]
-    flags: np.ndarray
-    digests: np.ndarray
-
-
-def write_matches(rows: Row, *, into_empty: bool, weights_version: int, at: datetime) -> int:
-    """Write matches, new ones and such whose digest differs. Returns how many rows were written.
-
-    into_empty: the table holds none of the pairs, so COPY goes straight into it.
-    """
-    count = len(rows.sponsors)
-    if not count:
-        return 0
-    columns = (
-        "match_id, advertiser_id, podcast_id, score, confidence, rationale, signals, weights_version,"
-        " in_advertiser_top, in_podcast_top, is_asked, digest, updated_at"
-    )
-    with transaction.atomic(), connection.cursor() as cursor:
-        target = "matches"
-        if not into_empty:
-            target = "new_matches"
-            cursor.execute("CREATE TEMP TABLE new_matches (LIKE matches INCLUDING DEFAULTS) ON COMMIT DROP")
-        with cursor.cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:
-            for chunk in _lines(rows, weights_version, at):
-                copy.write(chunk)
-        if into_empty:
-            return count
-        cursor.execute(
-            f"INSERT INTO matches ({columns}) SELECT {columns} FROM new_matches"  # noqa: S608
-            " ON CONFLICT (advertiser_id, podcast_id) DO UPDATE SET score = excluded.score,"
-            " confidence = excluded.confidence, rationale = excluded.rationale, signals = excluded.signals,"
-            " weights_version = excluded.weights_version, in_advertiser_top = excluded.in_advertiser_top,"
-            " in_podcast_top = excluded.in_podcast_top, is_asked = matches.is_asked OR excluded.is_asked,"
-            " digest = excluded.digest, updated_at = excluded.updated_at"
-            " WHERE matches.digest <> excluded.digest"
-        )
-        written = cursor.rowcount
-        cursor.execute("DROP TABLE new_matches")
-        return written
-
-
-def delete_matches(stored: Stored, gone: np.ndarray) -> int:
-    """Delete stored matches, chosen by a mask. Returns how many."""
-    if not gone.any():
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM matches m USING unnest(%s::uuid[], %s::uuid[]) AS gone (advertiser_id, podcast_id)"
-            " WHERE m.advertiser_id = gone.advertiser_id AND m.podcast_id = gone.podcast_id",
-            [
-                [UUID(bytes=one.tobytes()) for one in stored.sponsors[gone]],
-                [UUID(bytes=one.tobytes()) for one in stored.podcasts[gone]],
-            ],
-        )
-        return cursor.rowcount
-
-
-def _lines(rows: Row, weights_version: int, at: datetime, size: int = 4096) -> Iterator[str]:
-    """Yield rows as COPY text, some thousand lines at a time, so that the server reads while we write."""
-    tail = f"\t{weights_version}\t"
-    stamp = at.isoformat()
-    flags = [
-        f"{'t' if bits & 1 else 'f'}\t{'t' if bits & 2 else 'f'}\t{'t' if bits & 4 else 'f'}\t" for bits in range(8)
-    ]
-    keys = _new_keys(len(rows.sponsors))
-    sponsor_text = {pk: pk.hex for pk in set(rows.sponsors)}
-    podcast_text = {pk: pk.hex for pk in set(rows.podcasts)}
-    scores = [f"{score // 100}.{score % 100:02d}" for score in range(10_001)]
-    shares = [f"{share / 1000:.3f}" for share in range(1001)]
-    columns = zip(
-        keys,
-        rows.sponsors,
-        rows.podcasts,
-        rows.scores.tolist(),
-        rows.confidence.tolist(),
-        rows.rationale,
-        rows.signals,
-        rows.flags.tolist(),
-        rows.digests.tolist(),
-        strict=True,
-    )
-    lines = []
-    for key, sponsor, podcast, score, confidence, rationale, signals, bits, digest in columns:
-        lines.append(
-            f"{key}\t{sponsor_text[sponsor]}\t{podcast_text[podcast]}\t{scores[score]}\t{shares[confidence]}\t"
-            f"{rationale}\t{signals}{tail}{flags[bits]}{digest}\t{stamp}\n"
-        )
-        if len(lines) == size:
-            yield "".join(lines)
-            lines = []
-    if lines:
-        yield "".join(lines)
-
-
-def copy_text(text: str) -> str:
-    """Return text as it stands in a COPY line."""
-    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-
-
-def _new_keys(count: int) -> list[str]:
-    """Return fresh UUIDs of version 7 as text: one millisecond and as many random tails (RFC 9562)."""
-    millis = time.time_ns() // 1_000_000
-    noise = np.frombuffer(os.urandom(16 * count), np.uint8).reshape(count, 16).copy()
-    noise[:, :6] = np.frombuffer(millis.to_bytes(6), np.uint8)
-    # The next two bytes rise, so that rows of one batch stand side by side in the index.
-    rise = np.arange(count, dtype=np.uint64) * 0x0FFF // max(count, 1)
-    noise[:, 6] = 0x70 | (rise >> 8).astype(np.uint8)
-    noise[:, 7] = (rise & 0xFF).astype(np.uint8)
-    noise[:, 8] = (noise[:, 8] & 0x3F) | 0x80
-    text = noise.tobytes().hex()
-    return [text[start : start + 32] for start in range(0, 32 * count, 32)]
-
-
-def _copied(statement: str, row: np.dtype, parameters: Iterable[object] = ()) -> np.ndarray:
-    """Return a query's answer, whose columns all have fixed widths, as an array of records."""
-    with connection.cursor() as cursor:
-        found = list(parameters) or None
-        with cursor.cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT binary)", found) as copy:
-            data = b"".join(copy)
-    return np.frombuffer(data, row, count=(len(data) - _HEADER - _TRAILER) // row.itemsize, offset=_HEADER)
+    # Django's cursor finds the tenant's schema; a plain one beside it can read bytes as they are.
+    with connection.cursor(), psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement, list(parameters) or None, binary=True)
+        return np.frombuffer(b"".join(value for (value,) in cursor), row)

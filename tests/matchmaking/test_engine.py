@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matchmaking import engine, profiles
-from matchmaking.engine import PairFacts, Problem, Scorer, best_by, score_all
+from matchmaking.best import DEPTH, INELIGIBLE, Kept, best_by
+from matchmaking.engine import PairFacts, Problem, Scorer, score_all
 from matchmaking.history import HISTORY_DIMS
 from matchmaking.packing import pack_podcast, pack_sponsor, stacked
 from matchmaking.profiles import Pair, Weights
@@ -57,7 +58,7 @@ def test_the_fast_scorer_agrees_with_the_reference_within_a_hundredth_on_every_p
             pair = Pair("refused" if key in set(refused.tolist()) else "", outcome, volume)
             slow = score_pair(podcast, buyer, weights=weights, pair=pair, full_evidence=EVIDENCE).score
             if slow is None:
-                assert fast[sponsor, show] == engine.INELIGIBLE
+                assert fast[sponsor, show] == INELIGIBLE
             else:
                 assert abs(fast[sponsor, show] / 100 - slow) <= 0.0101
 
@@ -88,7 +89,7 @@ def test_lists_do_not_depend_on_the_number_of_threads_or_the_size_of_blocks(monk
 
 
 @pytest.mark.parametrize("ties", [False, True])
-def test_lists_hold_exactly_the_best_twenty_of_both_sides_ties_falling_to_the_earlier(ties):
+def test_lists_hold_exactly_the_best_of_both_sides_ties_falling_to_the_earlier(ties):
     rng = np.random.default_rng(3)
     _podcasts, _buyers, packed = problem_of(rng, shows=90, sponsors=70)
     if ties:
@@ -103,7 +104,7 @@ def test_lists_hold_exactly_the_best_twenty_of_both_sides_ties_falling_to_the_ea
         found = set()
         for owner, row in enumerate(table):
             order = sorted((other for other in range(len(row)) if row[other] >= 0), key=lambda o: (-row[o], o))
-            found |= {(owner, other) for other in order[: engine.KEPT]}
+            found |= {(owner, other) for other in order[:DEPTH]}
         return found
 
     assert set(zip(by_sponsor.sponsors.tolist(), by_sponsor.shows.tolist(), strict=True)) == expected(scores)
@@ -120,11 +121,11 @@ def test_nothing_to_score_gives_empty_lists():
 
 
 def test_a_list_keeps_the_smaller_index_of_equal_scores():
-    kept = engine.Kept(np.zeros(30, np.int32), np.arange(30, dtype=np.int32)[::-1].copy(), np.full(30, 5, np.int16))
+    kept = Kept(np.zeros(50, np.int32), np.arange(50, dtype=np.int32)[::-1].copy(), np.full(50, 5, np.int16))
 
     best = best_by(kept, kept.sponsors, kept.shows)
 
-    assert best.shows.tolist() == list(range(20))
+    assert best.shows.tolist() == list(range(DEPTH))
 
 
 def test_without_full_evidence_history_is_left_out():

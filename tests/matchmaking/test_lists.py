@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from matchmaking import lists, store
-from matchmaking.engine import KEPT
+from matchmaking import house as houses
+from matchmaking import lists, settle, store
+from matchmaking.best import KEPT
 from matchmaking.models import Match, PackedPair
 from matchmaking.packing import pack_podcast, pack_sponsor
 from matchmaking.profiles import Weights
@@ -24,7 +25,7 @@ def house(tenant):
 
 
 def load():
-    return lists.load_house(weights=Weights(), full_evidence=9.0)
+    return houses.load_house(weights=Weights(), full_evidence=9.0)
 
 
 def snapshot():
@@ -87,6 +88,43 @@ def test_a_partial_run_leaves_what_a_full_run_would(house, seed):
     assert (done.written, done.deleted) == (0, 0)
 
 
+def test_many_partial_runs_one_after_another_use_up_what_stands_ready_and_stay_exact(house):
+    shows, sponsors = house
+    lists.recalculate_all(load(), at=NOON)
+    rng = np.random.default_rng(17)
+    for step in range(9):
+        kind, ids, make, pack = (
+            ("podcasts", shows, random_podcast, pack_podcast)
+            if step % 3
+            else ("sponsors", sponsors, random_sponsor, pack_sponsor)
+        )
+        chosen = [ids[index] for index in rng.choice(len(ids), 7, replace=False)]
+        # Poor ones: they leave lists, and those who stood ready take their places until a list must be made anew.
+        poor = {pk: pack(make(rng)) * (rng.random() < 0.3) for pk in chosen}
+        store.write_packs(kind, poor, wanted=chosen)
+        run(**{kind: chosen})
+
+    partial = snapshot()
+    done = lists.recalculate_all(load(), at=NOON)
+    assert (done.written, done.deleted) == (0, 0)
+    assert snapshot() == partial
+
+
+def test_a_partial_run_reads_and_scores_only_what_hangs_on_the_change(house, monkeypatch):
+    shows, sponsors = house
+    lists.recalculate_all(load(), at=NOON)
+    read = []
+    rows = store.read_rows
+    monkeypatch.setattr(
+        store, "read_rows", lambda kind, ids=None: read.append((kind, ids and len(ids))) or rows(kind, ids=ids)
+    )
+
+    done = run(podcasts=shows[:1])
+
+    assert done.pairs == SPONSORS
+    assert ("podcasts", None) not in read
+
+
 def test_new_shows_and_sponsors_enter_by_a_partial_run(house):
     lists.recalculate_all(load(), at=NOON)
     rng = np.random.default_rng(99)
@@ -117,7 +155,7 @@ def test_a_pair_asked_for_by_name_stays_through_full_and_partial_runs(house):
     shows, sponsors = house
     lists.recalculate_all(load(), at=NOON)
     listed = set(Match.objects.values_list("advertiser_id", "podcast_id"))
-    scores = lists.scores_of(load(), *np.divmod(np.arange(SHOWS * SPONSORS), SHOWS))
+    scores = load().scores_of(*np.divmod(np.arange(SHOWS * SPONSORS), SHOWS))
     ordered = sorted(sponsors), sorted(shows)
     pair = next(
         (ordered[0][index // SHOWS], ordered[1][index % SHOWS])
@@ -142,7 +180,7 @@ def test_an_asked_pair_that_is_not_eligible_says_so(house):
     lists.keep_asked(load(), sponsor=sponsors[0], podcast=shows[0], at=NOON)
 
     match = Match.objects.get(advertiser_id=sponsors[0], podcast_id=shows[0])
-    assert (match.score, match.rationale) == (0, lists.not_eligible_words())
+    assert (match.score, match.rationale) == (0, settle.not_eligible_words())
 
 
 def test_stored_signals_add_up_to_the_stored_score(house):
