@@ -13,6 +13,7 @@ from etl.profiles import Hint
 # A title that is only nearly the same counts when the episode came out within these days, and no other is as near.
 NEAR_DAYS = 3
 NEAR_ENOUGH = 0.9
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Match:
 
 def name_key(text: str) -> str:
     """Return a title as it is compared: without case, accents' forms, marks and a number before it."""
+    if _ID.fullmatch(text.strip().lower()):
+        return text.strip().lower()
     plain = unicodedata.normalize("NFKC", text).casefold()
     plain = re.sub(r"^\s*(?:#|ep(?:isode)?\.?\s*)?\d+\s*[:.\-–—|·]\s*", "", plain)
     return " ".join(re.findall(r"\w+", plain))[:300] or plain.strip()[:300]
@@ -43,8 +46,10 @@ def name_key(text: str) -> str:
 class Matcher:
     """Looks for episodes among those of one show."""
 
-    def __init__(self, episodes: Iterable[Known], aliases: Mapping[str, UUID]) -> None:
+    def __init__(self, episodes: Iterable[Known], aliases: Mapping[str, UUID], *, ids_only: bool = False) -> None:
+        """ids_only: titles do not count, as among the episodes of all shows."""
         self.episodes = list(episodes)
+        self.ids_only = ids_only
         self.aliases = aliases
         self._by_id = {str(one.episode_id): one.episode_id for one in self.episodes}
         self._by_guid = {one.guid: one.episode_id for one in self.episodes if one.guid}
@@ -61,9 +66,12 @@ class Matcher:
 
     def _look(self, hint: Hint) -> Match | None:
         text = hint.text.strip()
-        sure = self._by_id.get(text.lower()) or self._by_guid.get(text) or self.aliases.get(name_key(text))
-        if sure:
-            return Match(sure, 1.0)
+        for name in filter(None, (text, hint.also)):
+            sure = self._by_id.get(name.lower()) or self._by_guid.get(name) or self.aliases.get(name_key(name))
+            if sure:
+                return Match(sure, 1.0)
+        if self.ids_only:
+            return None
         same = self._by_title.get(name_key(text), [])
         if len(same) > 1 and hint.published:
             same = [one for one in same if one.published == hint.published]

@@ -106,6 +106,9 @@ class SheetConnection(models.Model):
     connection_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     spreadsheet_id = models.CharField(max_length=120)
     worksheet_name = models.CharField(max_length=120)
+    # How it is read: "" by its header, else the key of a profile; and what the sheet does not say.
+    profile = models.CharField(max_length=60, blank=True, db_default="")
+    answers = models.JSONField(null=True, blank=True)
     every_hours = models.PositiveSmallIntegerField(null=True, blank=True)
     last_started_at = models.DateTimeField(null=True, blank=True)
     connected_by = models.JSONField(default=dict)
@@ -130,6 +133,8 @@ class ImportProfile(models.Model):
     header = models.JSONField()
     columns = models.JSONField()
     dimension = models.CharField(max_length=16, blank=True)
+    # "metrics", or "bookings": lines of orders that carry a number of somebody else.
+    kind = models.CharField(max_length=10, default="metrics", db_default="metrics")
     created_by = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -139,3 +144,90 @@ class ImportProfile(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class WaitingRow(models.Model):
+    """A row that waits for a person: its episode, campaign or place is not known, or the order it changes is sent.
+
+    `cells` is the row as it came; the answer brings in just this row, under the import that it belongs to.
+    """
+
+    class Kind(models.TextChoices):
+        EPISODE = "episode", _("figures of an unknown episode")
+        BOOKING = "booking", _("a line that cannot be booked yet")
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        TAKEN = "taken", _("taken")
+        DISMISSED = "dismissed", _("left out")
+
+    row_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    import_run = models.ForeignKey("etl.Import", on_delete=models.CASCADE, related_name="waiting")
+    kind = models.CharField(max_length=10, choices=Kind)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    line = models.PositiveBigIntegerField()
+    code = models.CharField(max_length=40)
+    # What is not known: the episode's name, the order's number …, and the show that the file gives with it.
+    name = models.CharField(max_length=300, blank=True)
+    show = models.CharField(max_length=300, blank=True)
+    cells = models.JSONField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        db_table = "etl_waiting_rows"
+        indexes = [
+            models.Index(fields=["import_run", "name"], name="waiting_of_import"),
+            models.Index(fields=["kind"], name="waiting_now", condition=Q(state="waiting")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.name}"
+
+
+class ExternalOrder(models.Model):
+    """Somebody else's order, by their number: which of our deals it belongs to."""
+
+    order_ref = models.CharField(max_length=80, primary_key=True)
+    campaign = models.ForeignKey("deals.Campaign", on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        db_table = "etl_external_orders"
+
+    def __str__(self) -> str:
+        return self.order_ref
+
+
+class ExternalLine(models.Model):
+    """A line of somebody else's order and the booking it became, with the newest revision that was taken."""
+
+    order = models.ForeignKey("etl.ExternalOrder", on_delete=models.CASCADE, related_name="lines")
+    line_ref = models.CharField(max_length=80)
+    revision = models.PositiveIntegerField()
+    booking = models.ForeignKey("bookings.IOBooking", on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        db_table = "etl_external_lines"
+        constraints = [models.UniqueConstraint(fields=["order", "line_ref"], name="external_line_once")]
+
+    def __str__(self) -> str:
+        return f"{self.order_id}/{self.line_ref}"
+
+
+class LineChange(models.Model):
+    """What an import did to a booking, so that it can be undone: what stood there before; None, it made the line."""
+
+    import_run = models.ForeignKey("etl.Import", on_delete=models.CASCADE, related_name="line_changes")
+    line = models.PositiveBigIntegerField()
+    io_id = models.UUIDField(db_index=True)
+    before = models.JSONField(null=True)
+    revision_after = models.PositiveIntegerField()
+    # The revision of the external line before, when there was one.
+    external_before = models.PositiveIntegerField(null=True)
+    is_undone = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "etl_line_changes"
+
+    def __str__(self) -> str:
+        return f"{self.io_id} by line {self.line}"

@@ -42,10 +42,15 @@ class Block:
 class TableFile:
     """A CSV file: `header` (cells of its first line), then `blocks()` once."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, *, skip: int = 0) -> None:
+        """skip: so many lines stand above the header."""
         self._stream = stream
+        stream.seek(0)
         stream.seek(3 if stream.read(3) == b"\xef\xbb\xbf" else 0)
+        for _ in range(skip):
+            stream.readline(LONGEST_LINE)
         self.header, self._line = self._read_header()
+        self._line += skip
 
     def blocks(self) -> Iterator[Block]:
         rest = b""

@@ -295,6 +295,8 @@ class HeaderError(ValueError):
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        # Whether the line was meant to be a contract's header and lacks something.
+        self.is_near = False
 
 
 @dataclass(frozen=True)

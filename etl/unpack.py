@@ -22,8 +22,9 @@ from django.conf import settings
 from python_calamine import CalamineError, CalamineWorkbook
 
 from etl.readers import UnreadableFile
+from etl.recorded import MOST_BYTES, table_of
 
-ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".gz", ".zip")
+ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".json", ".gz", ".zip")
 CHOSEN_ENCODINGS = ("cp1252", "latin-1", "cp1250", "utf-16")
 _DELIMITERS = ",;\t|"
 _SWELL = 200
@@ -58,6 +59,9 @@ def unpacked(stored: IO[bytes], *, encoding: str = "") -> Iterator[tuple[BinaryI
         inner.seek(0)
         if start.startswith(b"PK\x03\x04"):
             yield _from_workbook(inner, stack), Shape(packed=packed or "xlsx", member=member)
+            return
+        if _is_json(start):
+            yield _from_answer(inner, stack), Shape(packed=packed or "json", member=member)
             return
         found = _encoding(inner, encoding)
         delimiter = _delimiter(inner, found)
@@ -100,7 +104,8 @@ def _from_zip(stream: BinaryIO, stack: ExitStack) -> tuple[BinaryIO, str, str]:
     tables = [
         member
         for member in members
-        if member.filename.lower().endswith((".csv", ".tsv", ".txt")) and "__macosx" not in member.filename.lower()
+        if member.filename.lower().endswith((".csv", ".tsv", ".txt", ".json"))
+        and "__macosx" not in member.filename.lower()
     ]
     chosen = [member for name in _PREFERRED for member in tables if member.filename.lower().endswith(name)] or tables
     if len(chosen) != 1 and not (chosen and chosen[0].filename.lower().endswith(_PREFERRED)):
@@ -147,6 +152,17 @@ def _size(stream: BinaryIO) -> int:
     return size
 
 
+# --- recorded answers -------------------------------------------------------------------------------------------------
+def _is_json(start: bytes) -> bool:
+    return start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
+
+
+def _from_answer(stream: BinaryIO, stack: ExitStack) -> BinaryIO:
+    if _size(stream) > MOST_BYTES:
+        raise UnreadableFile("answer_too_large", f"An answer can have {MOST_BYTES // 2**20} MB at most.")
+    return _written(([_text(cell) for cell in row] for row in table_of(stream.read())), stack)
+
+
 # --- workbooks --------------------------------------------------------------------------------------------------------
 def _from_workbook(stream: BinaryIO, stack: ExitStack) -> BinaryIO:
     """The first sheet with anything in it, as CSV; days come as YYYY-MM-DD."""
@@ -160,6 +176,8 @@ def _from_workbook(stream: BinaryIO, stack: ExitStack) -> BinaryIO:
 
 
 def _text(cell: object) -> str:
+    if cell is None:
+        return ""
     if isinstance(cell, bool):
         return str(cell).upper()
     if isinstance(cell, float):

@@ -5,6 +5,7 @@ from datetime import date
 from functools import wraps
 from typing import Any
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.contrib import messages
@@ -17,15 +18,18 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from etl import exports, queries, services
 from etl.api import progress_of
 from etl.models import Import
-from etl.profiles import normal_names
-from etl.profiles.mapped import AUDIENCE_FIELDS, DIMENSIONS, FIELDS
+from etl.profiles.mapped import AUDIENCE_FIELDS, FIELDS
+from etl.services.questions import ASKED
 from etl.tasks import run_imports
 from etl.unpack import CHOSEN_ENCODINGS
+from etl.view_parts import mapping_of, unmatched_of
+from metrics.models import Podcast
 from metrics.queries import episodes_of, shows_in_order
 from tracker.flags.services import is_on
 from tracker.lib.errors import DomainError
@@ -35,6 +39,7 @@ FLAG = "ENABLE_ETL_CSV_UPLOAD"
 SHEETS_FLAG = "ENABLE_GOOGLE_SHEETS_IMPORT"
 FLAGS = (FLAG, SHEETS_FLAG)
 ISSUES_SHOWN = 200
+MOST_EPISODES = 500
 Page = Callable[..., HttpResponse]
 
 
@@ -156,7 +161,7 @@ def import_now(request: HttpRequest, import_id: UUID) -> HttpResponse:
 def check_again(request: HttpRequest, import_id: UUID) -> HttpResponse:
     """Check the same file with what was answered."""
     run = get_object_or_404(Import, pk=import_id)
-    answers = {name: request.POST[name] for name in ("podcast", "as_of", "day_first") if request.POST.get(name)}
+    answers = {name: request.POST[name] for name in ASKED if request.POST.get(name)}
     return _checked_again(request, run, encoding=request.POST.get("encoding", ""), answers=answers)
 
 
@@ -184,24 +189,35 @@ def map_columns(request: HttpRequest, import_id: UUID) -> HttpResponse:
 @require_POST
 @import_page("etl.add_import")
 def link(request: HttpRequest, import_id: UUID) -> HttpResponse:
-    """Say which episodes the names of a file mean, and check it anew."""
+    """Say which episodes the names of a file mean; just the rows that wait for them are taken."""
     run = get_object_or_404(Import, pk=import_id)
+    taken = 0
     try:
         with transaction.atomic():
             for place, one in enumerate(run.metadata.get("unmatched", [])):
                 choice = request.POST.get(f"episode_{place}", "")
                 if choice:
-                    services.link_episode(
+                    taken += services.link_episode(
                         import_run=run,
                         name=one["name"],
                         episode_id=None if choice == "new" else UUID(choice),
+                        podcast=_chosen_show(request),
                         by=request.user,
                         at=timezone.now(),
                     )
     except (DomainError, ValueError) as refusal:
         messages.error(request, getattr(refusal, "message", _("Choose an episode of the list.")))
         return redirect("etl:import", import_id)
-    return _checked_again(request, run)
+    if run.status == Import.Status.FAILED:
+        return _checked_again(request, run)
+    words = ngettext("%(rows)s row was taken.", "%(rows)s rows were taken.", taken) % {"rows": taken}
+    messages.success(request, words)
+    return redirect("etl:import", import_id)
+
+
+def _chosen_show(request: HttpRequest) -> Podcast | None:
+    chosen = request.POST.get("podcast", "")
+    return Podcast.objects.filter(pk=UUID(chosen)).first() if chosen else None
 
 
 def _checked_again(request: HttpRequest, run: Import, **options: Any) -> HttpResponse:
@@ -269,15 +285,17 @@ def _asked(run: Import) -> dict[str, Any]:
     """What a person must say about the file, with what there is to choose from."""
     asked, code = run.metadata.get("asked", {}), run.metadata.get("code", "")
     shown: dict[str, Any] = {"asks": asked.get("asks", []) if code == "answers_needed" else []}
+    given = run.metadata.get("answers", {})
     if "podcast" in shown["asks"]:
         shown["podcasts"] = shows_in_order()
+    if "episode" in shown["asks"] and given.get("podcast"):
+        shown["episodes"] = episodes_of(podcast_id=UUID(given["podcast"]))[:MOST_EPISODES]
+    if "time_zone" in shown["asks"]:
+        shown["zones"] = sorted(available_timezones())
     if code == "header_unknown" and asked.get("header"):
-        names = normal_names(asked["header"])
-        samples = [[row[n] if n < len(row) else "" for row in asked.get("sample", [])] for n in range(len(names))]
-        shown |= {"columns": list(zip(names, samples, strict=True)), "fields": FIELDS, "dimensions": DIMENSIONS}
-    if run.metadata.get("unmatched") and run.metadata.get("answers", {}).get("podcast"):
-        shown["unmatched"] = run.metadata["unmatched"]
-        shown["episodes"] = episodes_of(podcast_id=UUID(run.metadata["answers"]["podcast"]))
+        shown |= mapping_of(asked)
+    if run.metadata.get("unmatched") and run.undone_at is None:
+        shown |= unmatched_of(run)
     return shown
 
 

@@ -137,6 +137,8 @@ class MetricBatch(models.Model):
     label = models.CharField(max_length=200, blank=True)
     first_day = models.DateField(null=True)
     last_day = models.DateField(null=True)
+    # Its figures are differences of snapshots: they go when a snapshot goes.
+    is_derived = models.BooleanField(default=False, db_default=False)
     # The batch that took this one back.
     undone_by = models.IntegerField(null=True)
     recorded_at = models.DateTimeField()
@@ -360,3 +362,63 @@ class EpisodeAlias(models.Model):
 
     def __str__(self) -> str:
         return self.name_key
+
+
+class ShowFigure(models.Model):
+    """What a source says of a whole show from one day to another, where it does not tell of episodes.
+
+    Never spread over episodes or days. One day of it stands in for the sum of the episodes only while the source tells
+    nothing of them for that day.
+    """
+
+    figure_id = models.BigAutoField(primary_key=True)
+    podcast = models.ForeignKey("metrics.Podcast", on_delete=models.CASCADE, related_name="figures")
+    source = models.CharField(max_length=40)
+    first_day = models.DateField()
+    last_day = models.DateField()
+    downloads = models.PositiveBigIntegerField(null=True)
+    listeners = models.PositiveBigIntegerField(null=True)
+    # The row of etl_imports that brought it, if one did.
+    import_id = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        db_table = "metric_show_figures"
+        constraints = [
+            models.UniqueConstraint(fields=["podcast", "source", "first_day", "last_day"], name="show_figure_once"),
+            models.CheckConstraint(name="show_figure_in_order", condition=Q(last_day__gte=models.F("first_day"))),
+            models.CheckConstraint(
+                name="show_figure_tells", condition=Q(downloads__isnull=False) | Q(listeners__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.podcast}: {self.first_day} to {self.last_day}"
+
+
+class ReportStep(models.Model):
+    """What stood in a report's place before an import wrote there: what was known then, and what undoing goes back to.
+
+    `key` names the place (a snapshot, a figure of a show, a whole report of the audience); `before` is what stood
+    there, None for nothing.
+    """
+
+    class Kind(models.TextChoices):
+        SNAPSHOT = "snapshot"
+        SHOW = "show"
+        AUDIENCE = "audience"
+
+    step_id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=10, choices=Kind)
+    key = models.JSONField()
+    before = models.JSONField(null=True)
+    before_import = models.UUIDField(null=True, db_index=True)
+    by_import = models.UUIDField(db_index=True)
+    recorded_at = models.DateTimeField()
+    # Taken back: only history from then on.
+    is_closed = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "metric_report_steps"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"

@@ -1,17 +1,23 @@
-"""What hosts report besides days: downloads so far, and who listens."""
+"""What hosts report besides days of episodes: downloads so far, figures of whole shows, and who listens.
 
-from collections.abc import Iterable, Sequence
+Each place that an import writes remembers what stood there (ReportStep), so that undoing goes back to it exactly.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from metrics.models import AudienceShare, EpisodeSnapshot
-from metrics.services import DayOfEpisode, record_metrics
+from metrics.models import AudienceShare, EpisodeSnapshot, ReportStep, ShowFigure
+from metrics.recording import lock_facts
+from metrics.settling import settle_days
 
 MILLIONTH = Decimal("0.000001")
+Kind = ReportStep.Kind
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,18 @@ class SnapshotOf:
     window_days: int | None
     as_of: date
     downloads: int
+
+
+@dataclass(frozen=True)
+class FigureOfShow:
+    """What a source says of a whole show from one day to another, both included. None is unknown."""
+
+    podcast_id: UUID
+    source: str
+    first_day: date
+    last_day: date
+    downloads: int | None = None
+    listeners: int | None = None
 
 
 @dataclass(frozen=True)
@@ -40,51 +58,79 @@ def record_snapshots(*, rows: Iterable[SnapshotOf], import_id: UUID | None, at: 
 
     A count that fell gives no figure: a source that takes back says nothing about the day.
     """
-    given = {(row.episode_id, row.source, row.window_days, row.as_of): row for row in rows}
+    given = {(row.episode_id, row.source, row.window_days, row.as_of): row.downloads for row in rows}
     if not given:
         return Reported(0, 0, 0)
+    lock_facts()
     known = {
         (one.episode_id, one.source, one.window_days, one.as_of): one
-        for one in EpisodeSnapshot.objects.filter(episode_id__in={row.episode_id for row in given.values()})
+        for one in EpisodeSnapshot.objects.filter(
+            episode_id__in={key[0] for key in given}, source__in={key[1] for key in given}
+        )
     }
     new = [key for key in given if key not in known]
-    changed = [key for key in given if key in known and known[key].downloads != given[key].downloads]
+    changed = [key for key in given if key in known and known[key].downloads != given[key]]
+    _remember(
+        Kind.SNAPSHOT,
+        {_snapshot_key(*key): _snapshot_value(known.get(key)) for key in (*new, *changed)},
+        import_id,
+        at,
+    )
     EpisodeSnapshot.objects.bulk_create(
         (
             EpisodeSnapshot(
-                episode_id=row.episode_id,
-                source=row.source,
-                window_days=row.window_days,
-                as_of=row.as_of,
-                downloads=row.downloads,
+                episode_id=key[0],
+                source=key[1],
+                window_days=key[2],
+                as_of=key[3],
+                downloads=given[key],
                 import_id=import_id,
             )
-            for row in (given[key] for key in (*new, *changed))
+            for key in (*new, *changed)
         ),
         batch_size=2_000,
         update_conflicts=True,
         unique_fields=["episode", "source", "window_days", "as_of"],
         update_fields=["downloads", "import_id"],
     )
-    totals = {key: one.downloads for key, one in known.items()} | {key: row.downloads for key, row in given.items()}
-    record_metrics(rows=_days_between(given, totals), at=at, label=label, import_id=import_id)
+    settle_days(_days_of(key for key in (*new, *changed)), at=at, label=label, import_id=import_id)
     return Reported(len(new), len(changed), len(given) - len(new) - len(changed))
 
 
-def _days_between(given: Iterable[tuple], totals: dict[tuple, int]) -> list[DayOfEpisode]:
-    days = {}
-    for episode_id, source, window, as_of in given:
-        if window is not None:
-            continue
-        for later in (as_of, as_of + timedelta(days=1)):
-            now = totals.get((episode_id, source, None, later))
-            before = totals.get((episode_id, source, None, later - timedelta(days=1)))
-            if now is not None and before is not None and now >= before:
-                days[later, episode_id, source] = now - before
-    return [
-        DayOfEpisode(day=day, episode_id=episode_id, source=source, downloads=downloads)
-        for (day, episode_id, source), downloads in days.items()
+@transaction.atomic
+def record_show_figures(*, rows: Iterable[FigureOfShow], import_id: UUID | None, at: datetime) -> Reported:
+    """Keep figures of whole shows. A blank never takes away a number."""
+    given: dict[tuple, dict[str, int | None]] = {}
+    for row in rows:
+        figures = given.setdefault((row.podcast_id, row.source, row.first_day, row.last_day), {})
+        for name in ("downloads", "listeners"):
+            if getattr(row, name) is not None:
+                figures[name] = getattr(row, name)
+    given = {key: figures for key, figures in given.items() if figures}
+    lock_facts()
+    known = {
+        (one.podcast_id, one.source, one.first_day, one.last_day): one
+        for one in ShowFigure.objects.filter(
+            podcast_id__in={key[0] for key in given}, source__in={key[1] for key in given}
+        )
+    }
+    new = [key for key in given if key not in known]
+    changed = [
+        key
+        for key, figures in given.items()
+        if key in known and any(getattr(known[key], name) != value for name, value in figures.items())
     ]
+    before = {_show_key(*key): _show_value(known.get(key)) for key in (*new, *changed)}
+    _remember(Kind.SHOW, before, import_id, at)
+    ShowFigure.objects.bulk_create(
+        ShowFigure(
+            podcast_id=key[0], source=key[1], first_day=key[2], last_day=key[3], import_id=import_id, **given[key]
+        )
+        for key in new
+    )
+    for key in changed:
+        ShowFigure.objects.filter(pk=known[key].pk).update(import_id=import_id, **given[key])
+    return Reported(len(new), len(changed), len(given) - len(new) - len(changed))
 
 
 @transaction.atomic
@@ -94,36 +140,202 @@ def record_audience(
     source: str,
     shares: Sequence[tuple[str, str, Decimal, date, bool]],
     import_id: UUID | None,
+    at: datetime,
 ) -> Reported:
     """Keep who listens: (dimension, value, share or count, as-of day, is it a count). Value "" is the unknown part.
 
     A report replaces the same source's report of the same dimension and day as a whole. Shares are kept of the known
     part, the unknown part's share of the whole apart.
     """
+    lock_facts()
     new = changed = unchanged = 0
     for dimension, as_of in sorted({(row[0], row[3]) for row in shares}):
         wanted = _shares_of([row for row in shares if (row[0], row[3]) == (dimension, as_of)])
         rows = AudienceShare.objects.filter(podcast_id=podcast_id, source=source, dimension=dimension, as_of=as_of)
-        known = dict(rows.values_list("value", "share"))
-        unchanged += sum(known.get(value) == share for value, share in wanted.items())
+        known = {one.value: one for one in rows}
+        unchanged += sum(value in known and known[value].share == share for value, share in wanted.items())
         new += sum(value not in known for value in wanted)
-        changed += sum(value in known and known[value] != share for value, share in wanted.items())
-        if known == wanted:
+        changed += sum(value in known and known[value].share != share for value, share in wanted.items())
+        if {value: one.share for value, one in known.items()} == wanted:
             continue
-        rows.delete()
-        AudienceShare.objects.bulk_create(
-            AudienceShare(
-                podcast_id=podcast_id,
-                source=source,
-                dimension=dimension,
-                as_of=as_of,
-                value=value,
-                share=share,
-                import_id=import_id,
-            )
-            for value, share in wanted.items()
-        )
+        before = {_audience_key(podcast_id, source, dimension, as_of): _audience_value(known.values())}
+        _remember(Kind.AUDIENCE, before, import_id, at)
+        _replace_report(podcast_id, source, dimension, as_of, wanted, import_id)
     return Reported(new, changed, unchanged)
+
+
+# --- undoing ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Forgotten:
+    """Places emptied, places set back to what stood there, and places kept because a later import wrote there."""
+
+    removed: int
+    restored: int
+    kept: list[dict[str, Any]]
+
+
+@transaction.atomic
+def forget_reports(*, import_id: UUID, at: datetime, label: str = "") -> Forgotten:
+    """Take back what an import wrote besides days of episodes. What a later import changed stays and is listed.
+
+    Figures of days that were differences of its snapshots are settled anew. Undoing a later import afterwards goes back
+    past this one.
+    """
+    lock_facts()
+    removed, restored, kept, settle = 0, 0, [], []
+    for step in ReportStep.objects.filter(by_import=import_id, is_closed=False).order_by("-step_id"):
+        place = _PLACES[step.kind]
+        if place.holder(step.key) == import_id:
+            place.put(step.key, step.before, step.before_import)
+            removed += step.before is None
+            restored += step.before is not None
+            if step.kind == Kind.SNAPSHOT:
+                settle.append(step.key)
+        else:
+            later = ReportStep.objects.filter(
+                kind=step.kind, key=step.key, before_import=import_id, is_closed=False, step_id__gt=step.pk
+            )
+            later.update(before=step.before, before_import=step.before_import)
+            kept.append({"kind": step.kind, **step.key})
+        step.is_closed = True
+        step.save(update_fields=["is_closed"])
+    keys = ((UUID(key["episode"]), key["source"], key["window"], date.fromisoformat(key["as_of"])) for key in settle)
+    settle_days(_days_of(keys), at=at, label=label, import_id=None)
+    return Forgotten(removed, restored, kept)
+
+
+class _Snapshots:
+    @staticmethod
+    def rows(key: Mapping[str, Any]):
+        return EpisodeSnapshot.objects.filter(
+            episode_id=key["episode"], source=key["source"], window_days=key["window"], as_of=key["as_of"]
+        )
+
+    def holder(self, key: Mapping[str, Any]) -> UUID | None:
+        return self.rows(key).values_list("import_id", flat=True).first()
+
+    def put(self, key: Mapping[str, Any], before: Any, import_id: UUID | None) -> None:
+        if before is None:
+            self.rows(key).delete()
+        else:
+            self.rows(key).update(downloads=before, import_id=import_id)
+
+
+class _Shows:
+    @staticmethod
+    def rows(key: Mapping[str, Any]):
+        return ShowFigure.objects.filter(
+            podcast_id=key["podcast"], source=key["source"], first_day=key["first_day"], last_day=key["last_day"]
+        )
+
+    def holder(self, key: Mapping[str, Any]) -> UUID | None:
+        return self.rows(key).values_list("import_id", flat=True).first()
+
+    def put(self, key: Mapping[str, Any], before: Any, import_id: UUID | None) -> None:
+        if before is None:
+            self.rows(key).delete()
+        else:
+            self.rows(key).update(import_id=import_id, **before)
+
+
+class _Audience:
+    @staticmethod
+    def rows(key: Mapping[str, Any]):
+        return AudienceShare.objects.filter(
+            podcast_id=key["podcast"], source=key["source"], dimension=key["dimension"], as_of=key["as_of"]
+        )
+
+    def holder(self, key: Mapping[str, Any]) -> UUID | None:
+        return self.rows(key).values_list("import_id", flat=True).first()
+
+    def put(self, key: Mapping[str, Any], before: Any, import_id: UUID | None) -> None:
+        if before is None:
+            self.rows(key).delete()
+            return
+        shares = {value: Decimal(share) for value, share in before.items()}
+        day = date.fromisoformat(key["as_of"])
+        _replace_report(UUID(key["podcast"]), key["source"], key["dimension"], day, shares, import_id)
+
+
+_PLACES: dict[str, Any] = {Kind.SNAPSHOT: _Snapshots(), Kind.SHOW: _Shows(), Kind.AUDIENCE: _Audience()}
+
+
+# --- inside -----------------------------------------------------------------------------------------------------------
+def _remember(kind: str, before: Mapping[tuple, Any], import_id: UUID | None, at: datetime) -> None:
+    """before: what stands at each place, with the import that wrote it, or None where nothing stands."""
+    if import_id is None:
+        return
+    ReportStep.objects.bulk_create(
+        (
+            ReportStep(
+                kind=kind,
+                key=dict(key),
+                before=None if stands is None else stands[0],
+                before_import=None if stands is None else stands[1],
+                by_import=import_id,
+                recorded_at=at,
+            )
+            for key, stands in before.items()
+        ),
+        batch_size=2_000,
+    )
+
+
+def _snapshot_key(episode_id: UUID, source: str, window: int | None, as_of: date) -> tuple:
+    return (("episode", str(episode_id)), ("source", source), ("window", window), ("as_of", as_of.isoformat()))
+
+
+def _snapshot_value(one: EpisodeSnapshot | None) -> tuple | None:
+    return None if one is None else (one.downloads, one.import_id)
+
+
+def _show_key(podcast_id: UUID, source: str, first_day: date, last_day: date) -> tuple:
+    days = (("first_day", first_day.isoformat()), ("last_day", last_day.isoformat()))
+    return (("podcast", str(podcast_id)), ("source", source), *days)
+
+
+def _show_value(one: ShowFigure | None) -> tuple | None:
+    return None if one is None else ({"downloads": one.downloads, "listeners": one.listeners}, one.import_id)
+
+
+def _audience_key(podcast_id: UUID, source: str, dimension: str, as_of: date) -> tuple:
+    return (
+        *(("podcast", str(podcast_id)), ("source", source), ("dimension", dimension)),
+        ("as_of", as_of.isoformat()),
+    )
+
+
+def _audience_value(rows: Iterable[AudienceShare]) -> tuple | None:
+    shares = list(rows)
+    return ({one.value: str(one.share) for one in shares}, shares[0].import_id) if shares else None
+
+
+def _days_of(keys: Iterable[tuple]) -> set[tuple[date, UUID, str]]:
+    """The days whose figures depend on snapshots of all downloads: each one's own day and the one after."""
+    return {
+        (day, episode_id, source)
+        for episode_id, source, window, as_of in keys
+        if window is None
+        for day in (as_of, as_of + timedelta(days=1))
+    }
+
+
+def _replace_report(
+    podcast_id: UUID, source: str, dimension: str, as_of: date, shares: Mapping[str, Decimal], import_id: UUID | None
+) -> None:
+    AudienceShare.objects.filter(podcast_id=podcast_id, source=source, dimension=dimension, as_of=as_of).delete()
+    AudienceShare.objects.bulk_create(
+        AudienceShare(
+            podcast_id=podcast_id,
+            source=source,
+            dimension=dimension,
+            as_of=as_of,
+            value=value,
+            share=share,
+            import_id=import_id,
+        )
+        for value, share in shares.items()
+    )
 
 
 def _shares_of(rows: Sequence[tuple]) -> dict[str, Decimal]:
@@ -141,11 +353,3 @@ def _shares_of(rows: Sequence[tuple]) -> dict[str, Decimal]:
 
 def _share(part: Decimal, whole: Decimal) -> Decimal:
     return (part / whole).quantize(MILLIONTH, rounding=ROUND_HALF_UP)
-
-
-@transaction.atomic
-def forget_reports(*, import_id: UUID) -> int:
-    """Take back snapshots and shares that an import brought; returns how many rows went."""
-    snapshots, _ = EpisodeSnapshot.objects.filter(import_id=import_id).delete()
-    shares, _ = AudienceShare.objects.filter(import_id=import_id).delete()
-    return snapshots + shares

@@ -204,6 +204,7 @@ def record_facts(
     at: datetime,
     label: str = "",
     import_id: UUID | None = None,
+    is_derived: bool = False,
     progress: recording.Progress = lambda rows: None,
 ) -> Recorded:
     """Bring the facts of a spool in, all or none. What they replace is kept; a blank never takes away a number.
@@ -216,7 +217,12 @@ def record_facts(
     if days is None:
         return Recorded(batch=None, new=0, changed=0, unchanged=0, repeated=0)
     batch = MetricBatch.objects.create(
-        import_id=import_id, label=label[:200], first_day=days[0], last_day=days[1], recorded_at=at
+        import_id=import_id,
+        label=label[:200],
+        first_day=days[0],
+        last_day=days[1],
+        recorded_at=at,
+        is_derived=is_derived,
     )
     if recording.days_are_free(spool):
         new = recording.copy_straight(spool, batch_code=batch.code, progress=progress)
@@ -261,22 +267,51 @@ def undo_facts(*, import_id: UUID, at: datetime, label: str = "") -> Undone:
 
 
 def record_metrics(
-    *, rows: Iterable[DayOfEpisode], at: datetime, label: str = "", import_id: UUID | None = None
+    *,
+    rows: Iterable[DayOfEpisode],
+    at: datetime,
+    label: str = "",
+    import_id: UUID | None = None,
+    is_derived: bool = False,
 ) -> Recorded:
     """Record daily figures given one by one (a simulation, a correction by hand). Like record_facts.
+
+    is_derived: they are differences of snapshots.
 
     Raises DomainError("unknown_episode"), DomainError("nothing_measured") for a row without any figure,
     ValueError for a day or number outside what facts can hold.
     """
-    given = list(rows)
-    codes = dict(
-        Episode.objects.filter(episode_id__in={row.episode_id for row in given}).values_list("episode_id", "code")
-    )
     with transaction.atomic(), FactSpool() as spool:
-        sources = {name: source_code(name) for name in sorted({row.source for row in given})}
-        for start in range(0, len(given), 50_000):
-            spool.add(_facts_of(given[start : start + 50_000], codes, sources))
-        return record_facts(spool=spool, at=at, label=label, import_id=import_id)
+        _spool(list(rows), spool)
+        return record_facts(spool=spool, at=at, label=label, import_id=import_id, is_derived=is_derived)
+
+
+def preview_metrics(*, rows: Iterable[DayOfEpisode]) -> recording.Preview:
+    """Return what record_metrics would do with these rows, and do nothing. Raises what it raises."""
+    with transaction.atomic(), FactSpool() as spool:
+        _spool(list(rows), spool)
+        found = preview_facts(spool=spool)
+        transaction.set_rollback(True)
+    return found
+
+
+def episodes_by_code(codes: Iterable[int]) -> dict[int, Episode]:
+    """Return the episodes that facts know by these numbers, each with its show."""
+    return Episode.objects.select_related("podcast").in_bulk(set(codes), field_name="code")
+
+
+def rate_of(millionths: int | None) -> Decimal | None:
+    """Return a rate of 0-1 given in millionths."""
+    return None if millionths is None else Decimal(millionths) / MILLION
+
+
+def _spool(rows: list[DayOfEpisode], spool: FactSpool) -> None:
+    codes = dict(
+        Episode.objects.filter(episode_id__in={row.episode_id for row in rows}).values_list("episode_id", "code")
+    )
+    sources = {name: source_code(name) for name in sorted({row.source for row in rows})}
+    for start in range(0, len(rows), 50_000):
+        spool.add(_facts_of(rows[start : start + 50_000], codes, sources))
 
 
 def _facts_of(rows: list[DayOfEpisode], codes: dict[UUID, int], sources: dict[str, int]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Taking a batch of facts back: what it added goes, what it replaced comes back, what came later stays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -86,3 +87,27 @@ _CLOSE = """
 UPDATE listener_metrics_replaced SET closed_by = %(undo)s
 WHERE closed_by IS NULL AND (replaced_by = %(batch)s OR batch_code = %(batch)s)
 """
+
+
+def drop_derived(*, days: Sequence[tuple[date, int, int]], by_batch: int) -> int:
+    """Take out figures (day, episode_code, source_code) that are differences of snapshots; others stay.
+
+    What they said stays in listener_metrics_replaced as history. Under `lock_facts`. Returns how many went.
+    """
+    with connection.cursor() as cursor:
+        columns = [list(column) for column in zip(*days, strict=True)] or [[], [], []]
+        cursor.execute(_DROP_DERIVED, [*columns, by_batch, by_batch])
+        return cursor.rowcount
+
+
+_DROP_DERIVED = f"""
+WITH gone AS (
+  DELETE FROM listener_metrics f
+  USING unnest(%s::date[], %s::int[], %s::int[]) AS w (day, episode_code, source_code), metric_batches b
+  WHERE f.day = w.day AND f.episode_code = w.episode_code AND f.source_code = w.source_code AND f.breakdown_code = 0
+    AND b.code = f.batch_code AND b.is_derived
+  RETURNING {", ".join(f"f.{name}" for name in (*KEY, *MEASURES))}, f.batch_code
+)
+INSERT INTO listener_metrics_replaced ({_COLUMNS}, batch_code, replaced_by, closed_by)
+SELECT {_COLUMNS}, batch_code, %s, %s FROM gone
+"""  # noqa: S608

@@ -1,11 +1,12 @@
 """Every write about inventory, bookings and their paper: one file for each noun."""
 
 from bookings.services.ad_units import add_ad_unit, change_ad_unit
-from bookings.services.bookings import Upserted, change_booking, schedule_booking, upsert_booking
+from bookings.services.bookings import Upserted, change_booking, line_of_key, schedule_booking, upsert_booking
 from bookings.services.exports import Printed, export_pdf
 from bookings.services.moves import cancellation_preview, move_booking
 from bookings.services.orders import change_order, draft_order, number_order, order_zone_name
 from bookings.services.slots import block_slot, unblock_slot
+from bookings.services.taking_back import unbook
 from bookings.services.versions import Sent, send_order, sign_order
 from bookings.services.wizard import ChosenLine, Judged, book_lines, judge_lines
 
@@ -25,6 +26,7 @@ __all__ = [
     "draft_order",
     "export_pdf",
     "judge_lines",
+    "line_of_key",
     "move_booking",
     "number_order",
     "order_zone_name",
@@ -32,5 +34,6 @@ __all__ = [
     "send_order",
     "sign_order",
     "unblock_slot",
+    "unbook",
     "upsert_booking",
 ]

@@ -195,13 +195,7 @@ def upsert_booking(
     that ended here stays as it ended: the same numbers are "unchanged", others raise Conflict("booking_ended").
     """
     lock_show(ad_unit.podcast_id)
-    known = (
-        IOBooking.objects.filter(
-            campaign=campaign, ad_unit=ad_unit, episode=episode, flight_start=flight_start, makegood_of__isnull=True
-        )
-        .order_by("-created_at", "-io_id")
-        .first()
-    )
+    known = line_of_key(campaign=campaign, ad_unit=ad_unit, episode=episode, flight_start=flight_start)
     if known is None:
         made = schedule_booking(
             campaign=campaign,
@@ -228,6 +222,16 @@ def upsert_booking(
     revision = known.revision
     changed = change_booking(booking=known, by=by, at=at, is_record=True, **changes)
     return Upserted(changed, "unchanged" if changed.revision == revision else "changed")
+
+
+def line_of_key(
+    *, campaign: Campaign, ad_unit: AdUnit, episode: Episode | None, flight_start: datetime
+) -> IOBooking | None:
+    """Return the line that a row of a bookings file means, the newest where one ended and was booked again."""
+    rows = IOBooking.objects.filter(
+        campaign=campaign, ad_unit=ad_unit, episode=episode, flight_start=flight_start, makegood_of__isnull=True
+    )
+    return rows.select_related("order").order_by("-created_at", "-io_id").first()
 
 
 def locked_booking(booking: IOBooking, *, if_revision: int | None = None) -> IOBooking:

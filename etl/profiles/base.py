@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, tzinfo
 from decimal import Decimal
 
 from etl.records import CellError, Issue, shown
@@ -16,6 +16,8 @@ class Hint:
     text: str
     published: date | None = None
     show: str = ""
+    # Another name that the file gives, mostly an id at the source.
+    also: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,18 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class OfShow:
+    """Figures of a whole show from one day to another, both included. Never spread over its episodes or its days."""
+
+    line: int
+    first_day: date
+    last_day: date
+    downloads: int | None = None
+    listeners: int | None = None
+    show: str = ""
+
+
+@dataclass(frozen=True)
 class Share:
     """A part of the audience: a share (0-1) or a count of one country, app … on a day. "" is the unknown part."""
 
@@ -51,17 +65,28 @@ class Share:
     is_count: bool = False
 
 
-Record = Daily | Snapshot | Share
+Record = Daily | Snapshot | OfShow | Share
+
+# The answer to "which episode" that means the whole show.
+WHOLE_SHOW = "show"
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a person said that the file does not: which show, as of which day, day or month first."""
+    """What a person said that the file does not: which show, or which episode of it, as of which day, day or month
+    first, in which zone its times are written, in which currency its money is."""
 
     podcast: str = ""
+    episode: str = ""
     as_of: date | None = None
     day_first: bool | None = None
+    zone: tzinfo = UTC
+    currency: str = ""
+    revision: int | None = None
     latest: date = date.max
+
+
+ASKS = ("podcast", "episode", "as_of", "span", "day_first", "time_zone", "currency")
 
 
 class Profile:
@@ -75,15 +100,23 @@ class Profile:
     reference: str
     # Columns without which a file is not of this profile, in small letters.
     header: tuple[str, ...]
-    # What the file does not say: any of podcast, as_of, day_first.
+    # What the file does not say: any of ASKS.
     asks: tuple[str, ...] = ()
+    # For files whose columns have no fixed names: what the file's name holds, and what its columns are by place.
+    file_name = ""
+    places: tuple[str, ...] = ()
+    # Its rows name episodes of any show, by ids that no two shows share.
+    any_show = False
 
-    def fits(self, names: list[str]) -> bool:
+    def fits(self, names: list[str], file_name: str = "") -> bool:
+        if self.places:
+            return bool(re.search(self.file_name, file_name, re.IGNORECASE)) and len(names) == len(self.places)
         return set(self.header) <= set(names)
 
     def suggested(self, file_name: str) -> dict[str, str]:
-        """Answers that the file's name suggests; a person confirms them."""
-        days = re.findall(r"\d{4}-\d{2}-\d{2}", file_name)
+        """Answers that the file's name suggests; a person confirms them. "podcast" is a show's name here, no id."""
+        days = [day.replace("_", "-") for day in re.findall(r"(?<!\d)\d{4}[-_]\d{2}[-_]\d{2}(?!\d)", file_name)]
+        days += [f"{one[:4]}-{one[4:6]}-{one[6:]}" for one in re.findall(r"(?<!\d)(20\d{6})(?!\d)", file_name)]
         return {"as_of": days[-1]} if days and "as_of" in self.asks else {}
 
     def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from etl.cells import count_of, day_of, instant_day, is_missing
-from etl.profiles.base import Answers, Daily, Hint, Profile, Record, Share, Snapshot, cell
+from etl.profiles.base import Answers, Daily, Hint, OfShow, Profile, Record, Share, Snapshot, cell
 
 
 class Op3Episodes(Profile):
@@ -29,7 +29,7 @@ class Op3Episodes(Profile):
         published = cell(cells, "episode_pub_date", instant_day)
         hint = Hint(cells["episode_title"], published)
         as_of = cell(cells, "downloads_asof", instant_day)
-        yield from _windows(self.windows, cells, line, hint, as_of)
+        yield from windows_of(self.windows, cells, line, hint, as_of)
 
 
 class Op3Downloads(Profile):
@@ -81,7 +81,7 @@ class Megaphone(Profile):
                 lambda text: day_of(text, day_first=answers.day_first or False, latest=answers.latest),
             )
         hint = Hint(cells["episode"], published, show=cells["podcast"])
-        yield from _windows(self.windows, cells, line, hint, answers.as_of)
+        yield from windows_of(self.windows, cells, line, hint, answers.as_of)
 
 
 class Podlove(Profile):
@@ -98,28 +98,12 @@ class Podlove(Profile):
 
     def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
         hint = Hint(cells["title"], cell(cells, "post_date_gmt", instant_day))
-        yield from _windows(self.windows, cells, line, hint, answers.as_of)
-
-
-class YouTubeTable(Profile):
-    """YouTube Studio's table of videos over their whole life; the row of totals is left out."""
-
-    key = "youtube"
-    title = "YouTube Studio, table of videos (lifetime)"
-    source = "youtube"
-    reference = "YouTube Studio, advanced mode, export, Table data.csv (English account)"
-    header = ("content", "video title", "video publish time", "views")
-    asks = ("podcast", "as_of")
-
-    def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
-        if cells["content"].strip().lower() == "total":
-            return
-        yield from _windows({"views": None}, cells, line, Hint(cells["video title"]), answers.as_of)
+        yield from windows_of(self.windows, cells, line, hint, answers.as_of)
 
 
 class PodigeeAudience(Profile):
-    """The long form of Podigee and others: one row a figure. Programs and platforms fill the audience; the rest is of
-    whole shows over a span of days, which no day's figures can be made of."""
+    """The long form of Podigee and others: one row a figure. Programs and platforms fill the audience; downloads and
+    listeners are of the whole show over a span of days, and stay so."""
 
     key = "podigee"
     title = "Podigee, metrics in long form"
@@ -130,16 +114,65 @@ class PodigeeAudience(Profile):
     dimensions = {"clients": "app", "platforms": "device"}
 
     def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
-        dimension = self.dimensions.get(cells["dimension"].strip().lower())
+        what = cells["dimension"].strip().lower()
         amount = cell(cells, "value", count_of)
-        if dimension is None or amount is None:
+        if amount is None:
             return
-        end = cell(cells, "end", lambda text: day_of(text, day_first=None, latest=answers.latest))
-        name = "" if is_missing(cells["subdimension"]) else cells["subdimension"].strip()
-        yield Share(line, dimension, name, Decimal(amount), end, is_count=True)
+        first, last = (
+            cell(cells, name, lambda text: day_of(text, day_first=None, latest=answers.latest))
+            for name in ("start", "end")
+        )
+        if what in self.dimensions:
+            name = "" if is_missing(cells["subdimension"]) else cells["subdimension"].strip()
+            yield Share(line, self.dimensions[what], name, Decimal(amount), last, is_count=True)
+        elif what in ("downloads", "listeners") and is_missing(cells["subdimension"]):
+            yield OfShow(line, first, last, **{what: amount})
 
 
-def _windows(windows, cells: Mapping[str, str], line: int, hint: Hint, as_of: date | None) -> Iterator[Record]:
+class Fireside(Profile):
+    """Fireside's table of episodes: downloads in the first 1 to 90 days and in all; its name holds the day.
+
+    The column of Spotify is not read: whether it stands within the others is not said.
+    """
+
+    key = "fireside"
+    title = "Fireside, metrics of episodes"
+    source = "fireside"
+    reference = "github.com/jamesmontemagno/podstats, which reads <slug>-metrics-YYYYMMDD-HHMM.csv; test-upload.csv"
+    header = ("slug", "title", "published", "spotify", "all time")
+    asks = ("podcast", "as_of")
+    windows = {
+        **{f"day {n}": n for n in (1, 7, 14, 30, 90)},
+        **{f"{n} day{'s' * (n > 1)}": n for n in (1, 7, 14, 30, 90)},
+        "all time": None,
+    }
+
+    def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
+        published = None
+        if not is_missing(cells["published"]):
+            published = cell(
+                cells, "published", lambda text: day_of(text, day_first=answers.day_first, latest=answers.latest)
+            )
+        yield from windows_of(self.windows, cells, line, Hint(cells["title"], published), answers.as_of)
+
+
+class Libsyn(Profile):
+    """Libsyn's table of episodes: all downloads so far. The columns of single months are sums that no day has."""
+
+    key = "libsyn"
+    title = "Libsyn, downloads of episodes"
+    source = "libsyn"
+    reference = "github.com/chrishunt/status-board, lib/status_board/libsyn.rb and its recorded export"
+    header = ("item_title", "release_date", "downloads__total")
+    asks = ("podcast", "as_of")
+
+    def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
+        published = None if is_missing(cells["release_date"]) else cell(cells, "release_date", instant_day)
+        hint = Hint(cells["item_title"], published)
+        yield from windows_of({"downloads__total": None}, cells, line, hint, answers.as_of)
+
+
+def windows_of(windows, cells: Mapping[str, str], line: int, hint: Hint, as_of: date | None) -> Iterator[Record]:
     for column, window in windows.items():
         downloads = cell(cells, column, count_of) if column in cells else None
         if downloads is not None and as_of is not None:
@@ -151,6 +184,7 @@ HOSTS: tuple[Profile, ...] = (
     Op3Downloads(),
     Megaphone(),
     Podlove(),
-    YouTubeTable(),
+    Fireside(),
+    Libsyn(),
     PodigeeAudience(),
 )

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from etl.cells import count_of, day_of, share_of_one
+from etl.cells import count_of, day_in, money_of, share_of_one
 from etl.profiles.base import Answers, Daily, Hint, Profile, Record, Share, Snapshot, cell
 
-FIELDS = ("episode", "day", "downloads", "listeners", "conversions", "revenue_cents", "completion_rate", "ctr")
+FIELDS = (
+    *("episode", "day", "downloads", "listeners", "conversions"),
+    *("revenue", "revenue_cents", "completion_rate", "ctr"),
+)
 AUDIENCE_FIELDS = ("value", "share")
 DIMENSIONS = ("country", "region", "city", "age", "gender", "app", "device")
 
@@ -28,7 +31,10 @@ class Mapped(Profile):
     def asks(self) -> tuple[str, ...]:  # type: ignore[override]
         if self.dimension:
             return ("podcast", "as_of")
-        return ("podcast", "day_first") if "day" in self.columns else ("podcast", "as_of")
+        money = ("currency",) if "revenue_cents" in self.columns or "revenue" in self.columns else ()
+        if "day" in self.columns:
+            return ("podcast", "day_first", "time_zone", *money)
+        return ("podcast", "as_of", "span", *money)
 
     def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
         if self.dimension:
@@ -43,10 +49,11 @@ class Mapped(Profile):
         day = cell(
             cells,
             self.columns["day"],
-            lambda text: day_of(text, day_first=answers.day_first, latest=answers.latest),
+            lambda text: day_in(text, zone=answers.zone, day_first=answers.day_first, latest=answers.latest),
         )
         figures = (
-            *(self._read(cells, name, count_of) for name in ("downloads", "listeners", "conversions", "revenue_cents")),
+            *(self._read(cells, name, count_of) for name in ("downloads", "listeners", "conversions")),
+            self._money(cells, answers.currency),
             *(self._read(cells, name, _millionths) for name in ("completion_rate", "ctr")),
         )
         if any(figure is not None for figure in figures):
@@ -54,6 +61,11 @@ class Mapped(Profile):
 
     def _read(self, cells: Mapping[str, str], name: str, read):
         return cell(cells, self.columns[name], read) if name in self.columns else None
+
+    def _money(self, cells: Mapping[str, str], currency: str) -> int | None:
+        if "revenue" in self.columns:
+            return self._read(cells, "revenue", lambda text: money_of(text, currency=currency))
+        return self._read(cells, "revenue_cents", count_of)
 
     def _shares(self, cells: Mapping[str, str], line: int, answers: Answers) -> Iterable[Record]:
         share = cell(cells, self.columns["share"], share_of_one)

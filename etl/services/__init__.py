@@ -2,11 +2,12 @@
 
 from etl.services.health import check_etl_health
 from etl.services.leases import reap_lost_imports
-from etl.services.profiles import link_episode, save_profile
+from etl.services.profiles import save_profile
 from etl.services.running import run_waiting_imports
 from etl.services.sheets import connect_sheet, disconnect_sheet, import_due_sheets, start_sheet_import
 from etl.services.starting import cancel_import, check_again, import_checked, start_import
 from etl.services.undoing import can_undo, undo_import
+from etl.services.waiting import dismiss_rows, link_episode
 
 __all__ = [
     "can_undo",
@@ -15,6 +16,7 @@ __all__ = [
     "check_etl_health",
     "connect_sheet",
     "disconnect_sheet",
+    "dismiss_rows",
     "import_checked",
     "import_due_sheets",
     "link_episode",

@@ -11,11 +11,13 @@ from etl.records import Issue
 class IssueKeeper:
     """Issues of one run, written by the batch. Those of an earlier try of the same import go first."""
 
-    def __init__(self, run: Import) -> None:
+    def __init__(self, run: Import, *, is_fresh: bool = True) -> None:
+        """is_fresh: a new try of the whole file; otherwise some more rows of it, and the issues of others stay."""
         self.run = run
         self.rows = 0
         self._waiting: list[Issue] = []
-        RowIssue.objects.filter(import_run=run).delete()
+        if is_fresh:
+            RowIssue.objects.filter(import_run=run).delete()
 
     def refuse_row(self, issues: Iterable[Issue]) -> None:
         """Keep all that is wrong with one row."""

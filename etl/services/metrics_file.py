@@ -1,36 +1,48 @@
 """The contract's metrics file: rows become facts, block by block, and go in together."""
 
+from collections import Counter
 from datetime import date, datetime
 
 import numpy as np
 from django.db import transaction
 
+from etl.cells import is_furniture
 from etl.fastlane import Lane, Words, day_words
-from etl.models import Import
+from etl.models import Import, WaitingRow
 from etl.readers import Block, TableFile
 from etl.records import Header, Issue, MetricRecord, shown
 from etl.services.issues import IssueKeeper
 from etl.services.leases import Pulse
+from etl.services.profile_writing import told_jumps
+from etl.tables import note_passed
 from metrics import services as metrics
 from metrics.facts import ALL_BLANK, BLANK_BIT, EPOCH, FACT, MAX_EPISODE, MEASURES, FactSpool, day_number, pack_key
-from metrics.models import Episode
-from metrics.recording import Jump
+from metrics.models import Episode, EpisodeAlias
 
 # So many rows left over by the fast lane are worth asking whether it only lacks the name of a source.
 _WORTH_LEARNING = 200
+# So many rows of unknown episodes wait to be brought in by one click; past that the file is for another house.
+MOST_WAITING = 2_000
+_AN_ID = r"^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"
 
 
 class MetricsReading:
     """One pass over a metrics file: good rows into the spool, bad ones to the issue keeper."""
 
-    def __init__(self, header: Header, *, latest: date, issues: IssueKeeper, pulse: Pulse) -> None:
-        self.header, self.latest, self.issues, self.pulse = header, latest, issues, pulse
+    def __init__(self, run: Import, header: Header, *, latest: date, issues: IssueKeeper, pulse: Pulse) -> None:
+        self.run, self.header, self.latest, self.issues, self.pulse = run, header, latest, issues, pulse
+        self.waiting: list[WaitingRow] = []
+        self.passed_over: list[dict] = []
         self.spool = FactSpool()
         self.rows = 0
         self.episodes = {
             str(episode_id): code
             for episode_id, code in Episode.objects.filter(code__lte=MAX_EPISODE).values_list("episode_id", "code")
         }
+        # Ids that a person linked once to an episode of ours.
+        linked = EpisodeAlias.objects.filter(name_key__regex=_AN_ID).values_list("name_key", "episode__code")
+        for name, code in linked:
+            self.episodes.setdefault(name, code)
         self.sources = metrics.source_codes()
         self.new_sources: dict[str, int] = {}
         self._lane = Lane(
@@ -62,7 +74,7 @@ class MetricsReading:
         ]
         rows = [(line, text.decode("utf-8", "surrogateescape").split(",")) for line, text in careful]
         # Spreadsheet programs leave rows of empty cells behind.
-        rows = [(line, cells) for line, cells in (*rows, *block.others) if any(cell.strip() for cell in cells)]
+        rows = [(line, cells) for line, cells in (*rows, *block.others) if not self._is_furniture(line, cells)]
         good = [(line, fact) for line, cells in rows if (fact := self._careful(line, cells)) is not None]
         self.rows += len(taken.facts) + len(rows)
         if good:
@@ -91,6 +103,27 @@ class MetricsReading:
         self._lane.sources = self._source_words()
         return True
 
+    def _is_furniture(self, line: int, cells: list[str]) -> bool:
+        """A blank row, a total of the others or a note: nothing of its own."""
+        if not is_furniture([*cells, *[""] * (self.header.width - len(cells))]):
+            return False
+        note_passed(self.passed_over, line, cells)
+        return True
+
+    def _wait(self, line: int, cells: list[str]) -> None:
+        named = {name: cells[place].replace("\0", "") for name, place in self.header.columns.items()}
+        if len(self.waiting) < MOST_WAITING:
+            self.waiting.append(
+                WaitingRow(
+                    import_run=self.run,
+                    kind=WaitingRow.Kind.EPISODE,
+                    line=line,
+                    code="unknown_episode",
+                    name=named["episode_id"].strip().lower(),
+                    cells=named,
+                )
+            )
+
     def _careful(self, line: int, cells: list[str]) -> tuple | None:
         record = self._parsed(line, cells)
         if isinstance(record, list):
@@ -100,6 +133,7 @@ class MetricsReading:
         if episode is None:
             value = shown(cells[self.header.columns["episode_id"]].strip())
             self.issues.refuse_row([Issue(line, "episode_id", value, "unknown_episode", "No such episode here.")])
+            self._wait(line, cells)
             return None
         blank, figures = int(ALL_BLANK), []
         for name, figure in zip(MEASURES, record.figures, strict=True):
@@ -138,7 +172,7 @@ def write_metrics(run: Import, reading: MetricsReading, *, at: datetime) -> tupl
         "changed": recorded.changed,
         "unchanged": recorded.unchanged,
         "repeated": recorded.repeated,
-        **_days(reading.spool),
+        **_told(reading),
     }
 
 
@@ -155,29 +189,18 @@ def preview_metrics(reading: MetricsReading) -> tuple[int, dict]:
         "episodes": len(reading.spool.episodes),
         "downloads_before": found.downloads_before,
         "downloads_after": found.downloads_after,
-        "jumps": _told_jumps(found.jumps),
-        **_days(reading.spool),
+        "jumps": told_jumps(found.jumps),
+        **_told(reading),
     }
 
 
-def _told_jumps(jumps: list[Jump]) -> list[dict]:
-    """The largest jumps in words: which episode, which day, from what to what."""
-    episodes = Episode.objects.select_related("podcast").in_bulk(
-        {jump.episode_code for jump in jumps}, field_name="code"
-    )
-    return [
-        {
-            "day": jump.day.isoformat(),
-            "episode_id": str(episodes[jump.episode_code].pk),
-            "episode": str(episodes[jump.episode_code]),
-            "podcast": str(episodes[jump.episode_code].podcast),
-            "before": jump.before,
-            "after": jump.after,
-        }
-        for jump in jumps
-    ]
-
-
-def _days(spool: FactSpool) -> dict:
-    days = spool.day_range()
-    return {} if days is None else {"first_day": days[0].isoformat(), "last_day": days[1].isoformat()}
+def _told(reading: MetricsReading) -> dict:
+    told: dict = {}
+    if (days := reading.spool.day_range()) is not None:
+        told |= {"first_day": days[0].isoformat(), "last_day": days[1].isoformat()}
+    if reading.passed_over:
+        told["passed_over"] = reading.passed_over
+    if reading.waiting:
+        counts = Counter(row.name for row in reading.waiting)
+        told["unmatched"] = [{"name": name, "show": "", "rows": rows} for name, rows in counts.most_common(100)]
+    return told

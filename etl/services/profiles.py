@@ -1,19 +1,15 @@
-"""Teaching the house: what a column means, which episode a name is."""
+"""Teaching the house what a column means."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from uuid import UUID
 
 from django.db import transaction
 
-from etl.matching import name_key
-from etl.models import Import, ImportProfile
+from etl.models import ImportProfile
 from etl.profiles import normal_names
 from etl.profiles.mapped import checked_mapping
-from metrics.models import Episode, EpisodeAlias, Podcast
-from metrics.services import add_episode
 from tracker.lib.actors import Actor, HasActor, actor_of
-from tracker.lib.errors import DomainError, NotFound
+from tracker.lib.errors import DomainError
 
 
 @transaction.atomic
@@ -50,25 +46,3 @@ def save_profile(
         },
     )
     return profile
-
-
-@transaction.atomic
-def link_episode(
-    *, import_run: Import, name: str, episode_id: UUID | None, by: HasActor | Actor, at: datetime
-) -> Episode:
-    """Say which episode a name in a file means, or make one of that name; it is remembered for the show.
-
-    Raises NotFound("episode_not_found"), DomainError("podcast_unknown") when the import does not say its show.
-    """
-    podcast = Podcast.objects.filter(pk=import_run.metadata.get("answers", {}).get("podcast")).first()
-    if podcast is None:
-        raise DomainError("podcast_unknown", "Say first which show the file is about.")
-    if episode_id is None:
-        episode = add_episode(podcast=podcast, title=name, by=by, at=at)
-    else:
-        found = Episode.objects.filter(pk=episode_id, podcast=podcast).first()
-        if found is None:
-            raise NotFound("episode_not_found", "There is no such episode in this show.")
-        episode = found
-    EpisodeAlias.objects.update_or_create(podcast=podcast, name_key=name_key(name), defaults={"episode": episode})
-    return episode

@@ -12,15 +12,21 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from etl.models import Import
+from etl.profiles import Profile, detected, normal_names
+from etl.profiles.orders import OrderProfile
 from etl.readers import TableFile, UnreadableFile
-from etl.records import BOOKINGS, METRICS, HeaderError, is_near_contract, read_header
+from etl.records import BOOKINGS, METRICS, Header, HeaderError, is_near_contract, read_header
 from etl.services.bookings_file import MOST_ROWS, BookingsReading, TooManyRows, write_bookings
 from etl.services.issues import IssueKeeper
 from etl.services.leases import TRIES, Cancelled, LeaseLost, Pulse, claim_next, fail, finish
 from etl.services.metrics_file import MetricsReading, preview_metrics, write_metrics
-from etl.services.profile_file import ProfileReading, Question, write_profile
+from etl.services.orders_file import OrdersReading, detected_orders, order_profile_of, write_orders
+from etl.services.profile_file import ProfileReading, own_profiles, profile_of
+from etl.services.profile_writing import keep_waiting, write_profile
+from etl.services.questions import Question
 from etl.services.sheets import SOURCE as GOOGLE_SHEETS
 from etl.services.sheets import fetch_sheet
+from etl.tables import TITLE_ROWS, find_header, named_rows, numbered_rows
 from etl.unpack import unpacked
 from tracker.events.services import emit
 from tracker.lib.actors import Actor
@@ -33,8 +39,11 @@ logger = logging.getLogger(__name__)
 TURN_SECONDS = 60
 CONTRACT_KINDS = (METRICS, BOOKINGS)
 HOST_FILE = "host_report"
+ORDERS = "io_orders"
 
-Reading = MetricsReading | BookingsReading | ProfileReading
+Reading = MetricsReading | BookingsReading | ProfileReading | OrdersReading
+SAMPLE = 5
+UNKNOWN = "Nobody knows this header yet. Say which column means what, and it is remembered."
 
 
 class Refused(Exception):
@@ -131,18 +140,19 @@ def _read(run: Import, stream: BinaryIO, issues: IssueKeeper, pulse: Pulse, at: 
     """Read the contract's files by their header, any other by a profile; what is missing is asked."""
     # A day has begun everywhere on Earth fourteen hours before it begins in UTC.
     latest = (at.astimezone(UTC) + timedelta(hours=14)).date()
-    table = TableFile(stream)
+    if run.metadata.get("profile"):
+        return _read_by_profile(run, stream, latest, issues, pulse, "")
     try:
-        header = read_header(table.header, kind=run.kind if run.kind in CONTRACT_KINDS else "")
+        table, header = _contract_header(stream, run.kind if run.kind in CONTRACT_KINDS else "")
     except HeaderError as unknown:
-        if unknown.code != "columns_missing" or run.kind in CONTRACT_KINDS or is_near_contract(table.header):
+        if unknown.code != "columns_missing" or run.kind in CONTRACT_KINDS or unknown.is_near:
             raise
         return _read_by_profile(run, stream, latest, issues, pulse, unknown.reason)
     reading: MetricsReading | BookingsReading
     if header.kind == BOOKINGS:
         reading = BookingsReading(header, issues, pulse)
     else:
-        reading = MetricsReading(header, latest=latest, issues=issues, pulse=pulse)
+        reading = MetricsReading(run, header, latest=latest, issues=issues, pulse=pulse)
     try:
         reading.read(table)
     except BaseException as error:
@@ -153,32 +163,74 @@ def _read(run: Import, stream: BinaryIO, issues: IssueKeeper, pulse: Pulse, at: 
     return reading
 
 
+def _contract_header(stream: BinaryIO, kind: str) -> tuple[TableFile, Header]:
+    """Find the header of a contract's file, below title rows too. Raises the HeaderError of the first line, which knows
+    whether it was nearly one."""
+    table = TableFile(stream)
+    try:
+        return table, read_header(table.header, kind=kind)
+    except HeaderError as unknown:
+        unknown.is_near = is_near_contract(table.header)
+        if unknown.code != "columns_missing" or unknown.is_near:
+            raise
+        for skip in range(1, TITLE_ROWS + 1):
+            try:
+                below = TableFile(stream, skip=skip)
+                return below, read_header(below.header, kind=kind)
+            except UnreadableFile as unreadable:
+                if unreadable.code != "no_header":
+                    break
+            except HeaderError:
+                continue
+        raise
+
+
 def _read_by_profile(
     run: Import, stream: BinaryIO, latest: date, issues: IssueKeeper, pulse: Pulse, refused: str
-) -> ProfileReading:
-    reading = ProfileReading(run, latest=latest, issues=issues, pulse=pulse)
-    try:
-        reading.read(stream)
-    except Question as question:
-        if question.code == "header_unknown":
-            raise Question(question.code, f"{refused}. {question.message}", **question.details) from None
-        raise
+) -> ProfileReading | OrdersReading:
+    """Read a file by the profile that a person chose, or that its header fits. Raises Question."""
+    with closing(numbered_rows(stream)) as rows:
+        found, sample = find_header(rows, lambda cells: _profile_for(run, cells))
+        if found is None:
+            asked = {"header": sample[0] if sample else [], "sample": sample[1 : 1 + SAMPLE]}
+            raise Question("header_unknown", f"{refused}. {UNKNOWN}" if refused else UNKNOWN, **asked)
+        header, profile = found
+        reading: ProfileReading | OrdersReading
+        if isinstance(profile, OrderProfile):
+            reading = OrdersReading(run, profile, latest=latest, issues=issues, pulse=pulse)
+        else:
+            reading = ProfileReading(run, profile, latest=latest, issues=issues, pulse=pulse)
+        reading.take(named_rows(rows, header, places=profile.places, passed_over=reading.passed_over))
     return reading
+
+
+def _profile_for(run: Import, cells: list[str]) -> Profile | OrderProfile | None:
+    key = run.metadata.get("profile", "")
+    chosen = (profile_of(key) or order_profile_of(key)) if key else None
+    if chosen is not None:
+        return chosen if chosen.fits(normal_names(cells), run.file_name) else None
+    return detected(cells, own_profiles(), run.file_name) or detected_orders(cells, run.file_name)
 
 
 def _note_read(run: Import, reading: Reading) -> None:
     """Say that the whole file was read: from here on progress is writing."""
-    run.kind = HOST_FILE if isinstance(reading, ProfileReading) else reading.header.kind
+    run.kind = _kind_of(reading)
     Import.objects.filter(pk=run.pk, attempt=run.attempt).update(
         kind=run.kind, rows_read=reading.rows, bytes_read=run.file_size
     )
 
 
+def _kind_of(reading: Reading) -> str:
+    if isinstance(reading, ProfileReading):
+        return HOST_FILE
+    return ORDERS if isinstance(reading, OrdersReading) else reading.header.kind
+
+
 def _check_rows(run: Import, reading: Reading, issues: IssueKeeper) -> None:
     if not reading.rows:
         raise Refused("The file names its columns and has no rows.")
-    if isinstance(reading, ProfileReading) and reading.unmatched and run.is_dry_run:
-        return  # The page asks which episodes these are.
+    if reading.waiting and run.is_dry_run:
+        return  # The page asks what these are.
     if issues.rows >= reading.rows:
         raise Refused("None of the rows can be taken; the list says why for each.")
     if run.is_strict and issues.rows:
@@ -191,6 +243,10 @@ def _write(run: Import, reading: Reading, issues: IssueKeeper, at: datetime) -> 
         return Written(*write_metrics(run, reading, at=at))
     if isinstance(reading, ProfileReading):
         return Written(*write_profile(run, reading, at=at))
+    if isinstance(reading, OrdersReading):
+        written = Written(*write_orders(run, reading, at=at))
+        _check_rows(run, reading, issues)
+        return written
     written = Written(*write_bookings(run, reading, at=at))
     _check_rows(run, reading, issues)
     return written
@@ -199,6 +255,7 @@ def _write(run: Import, reading: Reading, issues: IssueKeeper, at: datetime) -> 
 def _end(run: Import, reading: Any, issues: IssueKeeper, facts: dict[str, Any], at: datetime) -> None:
     with transaction.atomic():
         written = _write(run, reading, issues, at)
+        keep_waiting(run, reading.waiting)
         issues.flush()
         ended = timezone.now()
         finish(
@@ -235,6 +292,7 @@ def _end_dry_run(run: Import, reading: Any, issues: IssueKeeper, facts: dict[str
             transaction.set_rollback(True)
     issues.flush()
     with transaction.atomic():
+        keep_waiting(run, reading.waiting)
         finish(
             run,
             Import.Status.COMPLETED,

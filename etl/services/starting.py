@@ -11,9 +11,11 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
 from etl.models import Import
+from etl.profiles import WHOLE_SHOW
 from etl.records import BOOKINGS, METRICS, shown
+from etl.services.questions import ASKED, is_zone
 from etl.unpack import CHOSEN_ENCODINGS, ENDINGS
-from metrics.models import Podcast
+from metrics.models import Episode, Podcast
 from tracker.lib.actors import Actor, HasActor, actor_of
 from tracker.lib.errors import Conflict, DomainError
 
@@ -98,12 +100,26 @@ def check_again(
 def _options(encoding: str, answers: Mapping[str, str]) -> dict[str, Any]:
     check_encoding(encoding)
     given = {name: text.strip() for name, text in answers.items() if text.strip()}
-    if unknown := set(given) - {"podcast", "as_of", "day_first"}:
+    if unknown := set(given) - set(ASKED):
         raise DomainError("unknown_answer", f"Nothing asks for {', '.join(sorted(unknown))}.")
     if "as_of" in given and not _DAY.fullmatch(given["as_of"]):
         raise DomainError("not_a_day", "Write the day as YYYY-MM-DD.", field="as_of")
     if given.get("day_first", "day") not in ("day", "month"):
         raise DomainError("invalid", "Say day or month.", field="day_first")
+    if given.get("span", "all") not in ("all", "some"):
+        raise DomainError("invalid", "Say all or some.", field="span")
+    if "time_zone" in given and not is_zone(given["time_zone"]):
+        raise DomainError("invalid", "There is no such time zone.", field="time_zone")
+    if "currency" in given and not re.fullmatch(r"[A-Z]{3}", given["currency"]):
+        raise DomainError("invalid", "Write the currency as three capitals, for example EUR.", field="currency")
+    if "revision" in given and not re.fullmatch(r"\d{1,6}", given["revision"]):
+        raise DomainError("invalid", "A revision is a whole number.", field="revision")
+    if given.get("episode", WHOLE_SHOW) != WHOLE_SHOW:
+        known = _ID.fullmatch(given["episode"]) and Episode.objects.filter(
+            pk=given["episode"], podcast=given["podcast"] if _ID.fullmatch(given.get("podcast", "")) else None
+        )
+        if not known:
+            raise DomainError("unknown_episode", "There is no such episode in this show.", field="episode")
     if "podcast" in given:
         known = _ID.fullmatch(given["podcast"]) and Podcast.objects.filter(pk=given["podcast"]).exists()
         if not known:
@@ -118,7 +134,7 @@ def check_encoding(encoding: str) -> None:
 
 
 def _kept_options(run: Import) -> dict[str, Any]:
-    return {name: run.metadata[name] for name in ("encoding", "answers") if name in run.metadata}
+    return {name: run.metadata[name] for name in ("encoding", "answers", "profile") if name in run.metadata}
 
 
 def _of_same_file(checked: Import, by: HasActor | Actor, *, is_dry_run: bool, metadata: dict[str, Any]) -> Import:

@@ -2,17 +2,20 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from etl.models import Import
-from etl.records import BOOKINGS
+from etl.services.lines import take_back_lines
 from metrics import reports
 from metrics import services as metrics
-from metrics.models import Episode, MetricSource
+from metrics.models import Episode, MetricSource, Podcast
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor, actor_of
 from tracker.lib.errors import Conflict
+
+KEPT_SHOWN = 100
 
 
 @transaction.atomic
@@ -26,12 +29,16 @@ def undo_import(*, import_run: Import, by: HasActor | Actor, at: datetime) -> Im
         return run
     if run.status != Import.Status.COMPLETED or run.is_dry_run:
         raise Conflict("not_undoable", "Only an import that was completed can be taken back.")
-    if run.kind == BOOKINGS:
-        raise Conflict("not_undoable", "Bookings are not taken back by file: cancel the lines, with a reason.")
     undone = metrics.undo_facts(import_id=run.pk, at=at, label=f"undo {run.file_name}")
-    reports_gone = reports.forget_reports(import_id=run.pk)
-    told: dict[str, Any] = {"removed": undone.removed + reports_gone, "restored": undone.restored, "kept": undone.kept}
-    run.metadata = {**run.metadata, "undo": {**told, "by": actor_of(by).label, "kept_rows": _kept(undone.kept_first)}}
+    forgotten = reports.forget_reports(import_id=run.pk, at=at, label=f"undo {run.file_name}")
+    lines = take_back_lines(run, by=by, at=at)
+    told: dict[str, Any] = {
+        "removed": undone.removed + forgotten.removed + lines.removed,
+        "restored": undone.restored + forgotten.restored + lines.restored,
+        "kept": undone.kept + len(forgotten.kept) + len(lines.kept),
+    }
+    kept_rows = [*_kept(undone.kept_first), *_kept_reports(forgotten.kept[:KEPT_SHOWN]), *lines.kept[:KEPT_SHOWN]]
+    run.metadata = {**run.metadata, "undo": {**told, "by": actor_of(by).label, "kept_rows": kept_rows}}
     run.undone_at = at
     run.save(update_fields=["metadata", "undone_at"])
     data = {"import_id": str(run.pk), "source": run.source, "file_name": run.file_name, **told}
@@ -42,7 +49,19 @@ def undo_import(*, import_run: Import, by: HasActor | Actor, at: datetime) -> Im
 def can_undo(run: Import) -> bool:
     """Return whether there is something of this import to take back."""
     is_done = run.status == Import.Status.COMPLETED and not run.is_dry_run and run.undone_at is None
-    return is_done and run.kind != BOOKINGS and run.records_imported > 0
+    return is_done and run.records_imported > 0
+
+
+def _kept_reports(places: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Places of reports that a later import wrote to, in words."""
+    episodes = Episode.objects.in_bulk([place["episode"] for place in places if "episode" in place])
+    shows = Podcast.objects.in_bulk([place["podcast"] for place in places if "podcast" in place])
+    told = []
+    for place in places:
+        about = episodes.get(UUID(place["episode"])) if "episode" in place else shows.get(UUID(place["podcast"]))
+        what = f"{about or place['kind']}" + (f", {place['dimension']}" if "dimension" in place else "")
+        told.append({"day": place.get("as_of") or place["last_day"], "episode": what, "source": place["source"]})
+    return told
 
 
 def _kept(rows: list[tuple]) -> list[dict[str, str]]:
