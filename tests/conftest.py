@@ -15,7 +15,7 @@ from tests.factories import make_user
 from tests.sessions import session_of
 from tracker.flags.services import switch
 
-pytest_plugins = ["tests.browser_fixtures"]
+pytest_plugins = ["tests.browser_fixtures", "tests.event_schemas"]
 
 
 # --- database ---------------------------------------------------------------------------------------------------------

@@ -1,31 +1,13 @@
 """What people see when a server or a process goes away, and that nothing accepted is lost."""
 
 import json
-import shutil
-import uuid
-from collections.abc import Iterator
 
 import pytest
 import redis
 
 from tests.faults.product import Product
-from tests.servers import STATE
 
 pytestmark = pytest.mark.xdist_group("faults")
-
-
-@pytest.fixture(scope="module")
-def product(django_db_setup, django_db_blocker) -> Iterator[Product]:
-    made = Product(STATE.folder / f"faults-{uuid.uuid4().hex[:8]}")
-    try:
-        with django_db_blocker.unblock():
-            made.prepare()
-        made.start("web", "worker", "beat")
-        made.wait(lambda: made.ask("GET", "/livez")[0] == 200, 90)
-        yield made
-    finally:
-        made.remove()
-        shutil.rmtree(made.state.folder, ignore_errors=True)
 
 
 def serves(product: Product) -> bool:

@@ -3,6 +3,9 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.urls import path
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -12,12 +15,14 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
 from tracker.api.paging import CursorPages
-from tracker.api.views import TrackerViewSet
+from tracker.api.views import TrackerView, TrackerViewSet
 from tracker.events import webhooks
 from tracker.events.models import Attempt, Delivery, Endpoint, Event
 from tracker.events.relay import send_again
-from tracker.events.signing import payload_of
+from tracker.events.schemas import all_described, described
+from tracker.events.signing import PAYLOAD_VERSION, payload_of
 from tracker.events.tasks import send_webhooks
+from tracker.lib.errors import NotFound
 from tracker.tenants.tasks import enqueue
 
 
@@ -283,9 +288,60 @@ class DeliveryViewSet(RetrieveModelMixin, TrackerViewSet):
         return Response(WebhookDeliverySerializer(delivery).data, status=202)
 
 
+class EventSchemaSerializer(serializers.Serializer):
+    type = serializers.CharField()
+    version = serializers.IntegerField(help_text="of the payload's form")
+    told_when = serializers.CharField()
+    address = serializers.CharField(help_text="where its JSON Schema is")
+
+
+class EventSchemasSerializer(serializers.Serializer):
+    schemas = EventSchemaSerializer(many=True)
+
+
+class EventSchemasView(TrackerView):
+    """The types of events, each with the address of its JSON Schema. The same for every tenant and every caller."""
+
+    scope = "events"
+    permission = None
+
+    @extend_schema(operation_id="event_schemas", responses=EventSchemasSerializer)
+    def get(self, request: Request) -> Response:
+        """Every type of event that is told, by name."""
+        told = [
+            {
+                "type": one.type,
+                "version": PAYLOAD_VERSION,
+                "told_when": one.told_when,
+                "address": f"{request.path}/{one.type}",
+            }
+            for one in all_described()
+        ]
+        return Response({"schemas": told})
+
+
+class EventSchemaView(TrackerView):
+    """The JSON Schema of one type's payload, as a webhook's body and the feed carry it."""
+
+    scope = "events"
+    permission = None
+
+    @extend_schema(operation_id="event_schema", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, type: str) -> Response:
+        """JSON Schema, draft 2020-12."""
+        found = described(type)
+        if found is None:
+            raise NotFound("not_found", _("There is no such type of event."))
+        return Response(found.schema())
+
+
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("events", EventViewSet, basename="event")
 router.register("webhooks/deliveries", DeliveryViewSet, basename="webhook-delivery")
 router.register("webhooks", WebhookViewSet, basename="webhook")
 
-urlpatterns = router.urls
+urlpatterns = [
+    path("events/schemas", EventSchemasView.as_view(), name="event-schemas"),
+    path("events/schemas/<str:type>", EventSchemaView.as_view(), name="event-schema"),
+    *router.urls,
+]

@@ -12,9 +12,9 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("tracker.events.checks")
-        # Every process knows every listener and every job, whichever app it belongs to.
+        # Every process knows every listener, every job and every type of event, whichever app it belongs to.
         for config in apps.get_app_configs():
-            for module in ("subscribers", "automation"):
+            for module in ("event_schemas", "subscribers", "automation"):
                 is_package = config.module is not None and hasattr(config.module, "__path__")
                 if is_package and module_has_submodule(config.module, module):
                     import_module(f"{config.name}.{module}")

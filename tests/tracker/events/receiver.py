@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-Behaviour = Callable[[socket.socket], None]
+# What is done with a connection; the status that was answered, or None.
+Behaviour = Callable[[socket.socket], int | None]
 
 
 def answer(status: int = 200, headers: str = "", body: str = "") -> Behaviour:
-    def behave(connection: socket.socket) -> None:
+    def behave(connection: socket.socket) -> int:
         text = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n{headers}\r\n{body}"
         connection.sendall(text.encode())
+        return status
 
     return behave
 
@@ -24,9 +26,9 @@ def hang(seconds: float) -> Behaviour:
 
 
 def late(seconds: float) -> Behaviour:
-    def behave(connection: socket.socket) -> None:
+    def behave(connection: socket.socket) -> int | None:
         time.sleep(seconds)
-        answer(200)(connection)
+        return answer(200)(connection)
 
     return behave
 
@@ -65,9 +67,9 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/hook"
 
     @property
-    def sequences(self) -> list[int]:
-        """The numbers of the events that were answered with 2xx, in the order of their coming."""
-        return [one["body"]["data"]["n"] for one in self.got if one["kept"]]
+    def taken(self) -> list[dict[str, Any]]:
+        """The requests that were answered with success, in the order of their coming."""
+        return [one for one in self.got if one["status"] == 200]
 
     def __enter__(self) -> "Receiver":
         self._listener = threading.Thread(target=self._listen, daemon=True)
@@ -98,8 +100,7 @@ class Receiver:
             try:
                 request = self._request(connection)
                 self.got.append(request)
-                behave(connection)
-                request["kept"] = True
+                request["status"] = behave(connection)
             except OSError:
                 return
 
@@ -112,4 +113,4 @@ class Receiver:
         headers = {name.lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines[1:])}
         while len(body) < int(headers["content-length"]):
             body += connection.recv(65536)
-        return {"line": lines[0], "headers": headers, "raw": body, "body": json.loads(body), "kept": False}
+        return {"line": lines[0], "headers": headers, "raw": body, "body": json.loads(body), "status": None}

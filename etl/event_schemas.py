@@ -1,0 +1,25 @@
+"""The data of this app's events."""
+
+from tracker.events.schemas import COUNT, ID, INSTANT, TEXT, describe, maybe, one_of
+
+IMPORT = {"import_id": ID, "source": TEXT, "file_name": TEXT}
+
+describe(
+    "etl.import_completed",
+    "an import ended, also when nothing changed",
+    **IMPORT,
+    kind=TEXT,
+    records_imported=COUNT,
+    records_failed=COUNT,
+)
+describe("etl.error", "an import failed", **IMPORT, error=TEXT)
+describe("etl.import_undone", "an import was taken back", **IMPORT, removed=COUNT, restored=COUNT, kept=COUNT)
+describe(
+    "etl.health_alert",
+    "no import has succeeded for 24 hours",
+    status=one_of("healthy", "degraded", "unhealthy"),
+    last_success_at=maybe(INSTANT),
+    completed_24h=COUNT,
+    failed_24h=COUNT,
+    waiting=COUNT,
+)
