@@ -35,8 +35,13 @@ ONCE = "bookings-new-feed"
 @login_required
 @require_GET
 def calendar(request: HttpRequest) -> HttpResponse:
-    """Slots by show and week: whom each belongs to, and which can still be sold."""
-    _require(request, "bookings.view_adunit")
+    """Slots by show and week, and which can still be sold; whom each belongs to, for those it concerns.
+
+    The house sees names and rates; a creator sees names on their own shows; an advertiser sees the state of every show
+    for sale, and a name and a price on what is theirs alone.
+    """
+    is_buyer = request.user.role.bound_to == "sponsor"
+    _require(request, "bookings.view_iobooking" if is_buyer else "bookings.view_adunit")
     zone, now = tenant_zone(), timezone.now()
     shows = list(_shows(request))
     chosen = next((show for show in shows if str(show.pk) == request.GET.get("show")), None)
@@ -51,7 +56,8 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "chosen": chosen,
         "may_book": is_staff and request.user.has_perm("bookings.add_iobooking"),
         "show_rates": is_staff,
-        "show_who": True,
+        "show_who": not is_buyer,
+        "own": request.user.bound_ids("sponsor") if is_buyer else None,
         "feeds": CalendarFeed.objects.filter(owner=request.user, revoked_at__isnull=True).select_related("podcast"),
         "new_feed": request.session.pop(ONCE, ""),
     }
@@ -122,7 +128,11 @@ def _require(request: HttpRequest, permission: str) -> None:
 
 def _shows(request: HttpRequest) -> list[Podcast]:
     live = Podcast.objects.filter(is_archived=False, ad_units__is_active=True).distinct()
-    return list(only_bound(live, request.user, {"podcast": "podcast_id"}).order_by("title"))
+    # Who buys may look at every show; who makes one, at their own.
+    seen = (
+        live if request.user.role.bound_to == "sponsor" else only_bound(live, request.user, {"podcast": "podcast_id"})
+    )
+    return list(seen.order_by("title"))
 
 
 def _day(text: str | None) -> date | None:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from bookings import calendar_views, copy_views, views
+from bookings import calendar_views, copy_views, slot_views, views
 from bookings.delivery import views as delivery
 
 app_name = "bookings"
@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/<uuid:order_id>/print", views.order_print, name="order-print"),
     path("orders/versions/<uuid:version_id>.pdf", views.version_pdf, name="version-pdf"),
     path("inventory", calendar_views.calendar, name="calendar"),
+    path("inventory/slot", slot_views.slot, name="slot"),
     path("inventory/feeds", calendar_views.feed_add, name="feed-add"),
     path("inventory/feeds/<uuid:feed_id>/revoke", calendar_views.feed_revoke, name="feed-revoke"),
     path("calendar/<str:secret>.ics", calendar_views.feed, name="feed"),

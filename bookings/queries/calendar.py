@@ -33,7 +33,11 @@ class Slot:
     who: str = ""
     episode: Episode | None = None
     is_planned: bool = True
-    booking_id: UUID | None = None
+    booking: IOBooking | None = None
+
+    @property
+    def booking_id(self) -> UUID | None:
+        return self.booking.pk if self.booking else None
 
 
 @dataclass(frozen=True)
@@ -273,7 +277,7 @@ def claims_of(
     found: dict[UUID, list[SlotClaim]] = defaultdict(list)
     window = DateTimeTZRange(begin, end, "[)")
     rows = SlotClaim.objects.filter(Q(during__overlap=window), ad_unit__in=units)
-    for claim in rows.select_related("booking__campaign__sponsor").order_by("during"):
+    for claim in rows.select_related("booking__campaign__sponsor", "booking__order").order_by("during"):
         found[claim.ad_unit_id].append(claim)
     return found
 
@@ -302,7 +306,7 @@ def _unplanned(claims: list[SlotClaim], day: date) -> Slot:
     noon = day_start(day, tenant_zone()) + timedelta(hours=12)
     claim = next((one for one in claims if one.episodes.lower is None and noon in one.during), None)
     slot = _slot(claim, day, None, is_sellable=True)
-    return Slot(slot.state, day, slot.who, None, is_planned=False, booking_id=slot.booking_id)
+    return Slot(slot.state, day, slot.who, None, is_planned=False, booking=slot.booking)
 
 
 def _week_slot(unit: AdUnit, claims: list[SlotClaim], monday: date) -> Slot:
@@ -320,7 +324,7 @@ def _slot(claim: SlotClaim | None, day: date, episode: Episode | None, *, is_sel
     if claim.booking is None:
         return Slot(BLOCKED, day, claim.blocked_reason, episode)
     state = HELD if claim.booking.status == IOBooking.Status.HELD else SOLD
-    return Slot(state, day, str(claim.booking.campaign.sponsor), episode, booking_id=claim.booking_id)
+    return Slot(state, day, str(claim.booking.campaign.sponsor), episode, booking=claim.booking)
 
 
 def claim_on(claims: list[SlotClaim], episode: Episode) -> SlotClaim | None:

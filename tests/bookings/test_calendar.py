@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from icalendar import Calendar
 
-from bookings.models import CalendarFeed, OrderProfile
+from bookings.models import CalendarFeed, IOBooking, OrderProfile
 from bookings.queries import Wish, avails_for, inventory_calendar
 from bookings.services import block_slot
 from metrics.models import Podcast
@@ -167,7 +167,7 @@ def test_the_page_shows_slots_and_leads_to_booking_them(client, login, salespers
     page = client.get("/inventory").content.decode()
 
     assert "The Long Commute" in page
-    assert f"/admin/bookings/iobooking/add/?ad_unit={unit.pk}&amp;episode=" in page
+    assert f"/inventory/slot?unit={unit.pk}&amp;episode=" in page
 
 
 def test_the_page_is_empty_kindly_and_gone_when_bookings_are_off(client, login, salesperson, monkeypatch):
@@ -188,6 +188,92 @@ def test_a_creator_sees_their_own_shows_without_rates(client, login, tenant):
     assert "Own show" in page
     assert "Other show" not in page
     assert "43.21" not in page
+
+
+def test_an_advertiser_sees_what_is_free_and_a_name_and_a_price_on_their_own_alone(client, login, tenant):
+    podcast = make_podcast(title="The Long Commute")
+    unit = make_ad_unit(podcast, rate_cpm_cents=4_321)
+    drops = [make_episode(podcast, drops_at=timezone.now() + week * 7 * DAY) for week in (1, 2, 3)]
+    own, rival = make_sponsor(name="Halden"), make_sponsor(name="Fennelbox")
+    make_booking(ad_unit=unit, episode=drops[0], campaign=make_campaign(sponsor=own), at=timezone.now())
+    make_booking(
+        ad_unit=unit,
+        episode=drops[1],
+        campaign=make_campaign(sponsor=rival),
+        booked_cpm_cents=7_700,
+        at=timezone.now(),
+    )
+    login(client, make_user(role="advertiser", bindings={"sponsor": [own.pk]}))
+
+    page = client.get("/inventory").content.decode()
+
+    assert "The Long Commute" in page
+    assert 'data-state="mine"' in page
+    assert "€250.00" in page
+    for secret in ("Fennelbox", "770.00", "43.21", "/inventory/slot"):
+        assert secret not in page
+    assert client.get(f"/inventory/slot?unit={unit.pk}&day=2026-12-01").status_code == 403
+
+
+# --- one slot ---
+def a_slot(**fields):
+    unit = make_ad_unit(make_podcast(title="The Long Commute"), **fields)
+    drops = [
+        make_episode(unit.podcast, title=f"No. {week}", drops_at=timezone.now() + week * 7 * DAY) for week in (1, 2)
+    ]
+    address = f"/inventory/slot?unit={unit.pk}&episode={drops[0].pk}&day=2026-12-01"
+    return unit, drops, address
+
+
+def test_a_slot_is_held_for_a_deal_from_the_calendar(client, login, salesperson):
+    login(client, salesperson)
+    unit, drops, address = a_slot(rate_cpm_cents=2_500)
+    deal = make_campaign(name="Winter launch")
+    assert 'value="25.00"' in client.get(address).content.decode()
+    day = drops[0].drops_at.date().isoformat()
+    body = {"act": "hold", "campaign": deal.pk, "last_day": day, "booked_impressions": "10000", "cpm": "25.00"}
+
+    assert client.post(address, body).status_code == 302
+    held = IOBooking.objects.get()
+    again = client.post(address, body | {"campaign": make_campaign().pk})
+
+    assert (held.status, held.ad_unit, held.episode, held.gross_cents) == ("held", unit, drops[0], 25_000)
+    assert again.status_code == 409
+    assert "is held already" in again.content.decode()
+    assert "Next free: <bdi>No. 2</bdi>" in again.content.decode()
+
+
+def test_a_slot_is_blocked_with_its_reason_and_sold_again(client, login, salesperson):
+    login(client, salesperson)
+    unit, drops, address = a_slot()
+
+    assert client.post(address, {"act": "block", "reason": "own ad"}).status_code == 302
+    assert "own ad" in client.get("/inventory").content.decode()
+    assert client.post(address, {"act": "block", "reason": "twice"}).status_code == 409
+    assert client.post(address, {"act": "unblock"}).status_code == 302
+    assert make_booking(ad_unit=unit, episode=drops[0], at=timezone.now()).status == "scheduled"
+
+
+def test_a_hold_without_a_deal_or_a_price_keeps_the_form(client, login, salesperson):
+    login(client, salesperson)
+    _unit, _drops, address = a_slot()
+
+    assert client.post(address, {"act": "hold", "booked_impressions": "10"}).status_code == 409
+    assert not IOBooking.objects.exists()
+
+
+def test_a_slot_of_another_house_or_of_nothing_is_not_there(client, login, salesperson, other_tenant, tenant):
+    login(client, salesperson)
+    with tenant_context(other_tenant):
+        foreign = make_ad_unit()
+    unit = make_ad_unit()
+    for address in (
+        f"unit={foreign.pk}&day=2026-12-01",
+        f"unit={unit.pk}&day=soon",
+        f"unit={unit.pk}&episode={unit.pk}&day=2026-12-01",
+        "unit=nonsense&day=2026-12-01",
+    ):
+        assert client.get(f"/inventory/slot?{address}").status_code == 404
 
 
 # --- feeds ---

@@ -66,7 +66,9 @@ def test_a_free_slot_of_the_calendar_leads_to_its_booking(page, live_site, selle
     page.goto(live_site.url("/inventory"))
     assert_accessible(page)
     assert page.locator('.slot[data-state="sold"]', has_text="Halden Cykel").count() == 1
-    page.locator("a.slot").first.click()
+    page.locator('a.slot[data-state="free"]').first.click()
+    assert_accessible(page)
+    page.click("text=Book it at once instead")
 
     assert page.input_value("#id_episode") == str(drops[2].pk)
     page.fill("#id_campaign", str(deal.pk)) if page.locator("input#id_campaign").count() else page.evaluate(
@@ -82,6 +84,47 @@ def test_a_free_slot_of_the_calendar_leads_to_its_booking(page, live_site, selle
 
     booked = IOBooking.objects.get(episode=drops[2])
     assert (booked.ad_unit, booked.status, booked.gross_cents) == (unit, "scheduled", 25_000)
+
+
+def test_a_slot_is_held_and_another_blocked_from_the_calendar(page, live_site, seller):
+    unit, drops, deal = slots_of_a_show()
+    live_site.login(page, seller)
+
+    page.goto(live_site.url("/inventory"))
+    page.locator('a.slot[data-state="free"]').first.click()
+    page.select_option("#id_campaign", label="Winter launch · Halden Cykel")
+    page.fill("#id_booked_impressions", "10000")
+    page.fill("#id_cpm", "25")
+    page.click('button:has-text("Hold this slot")')
+    page.wait_for_url("**/inventory?from=*")
+    page.locator('a.slot[data-state="free"]').first.click()
+    page.fill("#id_reason", "The house's own ad")
+    page.click('button:has-text("Block this slot")')
+    page.wait_for_selector('.slot[data-state="blocked"]:has-text("own ad")')
+
+    held = IOBooking.objects.get(episode=drops[2])
+    assert (held.status, held.campaign, held.held_until is not None) == ("held", deal, True)
+
+
+@pytest.mark.parametrize(("width", "theme"), SIZES)
+def test_calendar_slot_and_signing_page_fit_and_are_accessible(page, live_site, seller, width, theme):
+    unit, drops, deal = slots_of_a_show()
+    order = InsertionOrder.objects.get(campaign=deal)
+    sent = send_order(order=order, to=["buyer@halden.example"], by=SYSTEM, at=timezone.now())
+    live_site.login(page, seller)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=theme)
+
+    addresses = {
+        "calendar": "/inventory",
+        "slot": f"/inventory/slot?unit={unit.pk}&episode={drops[2].pk}&day=2026-12-01",
+        "sign": "/sign/" + sent.signing_url.rsplit("/", 1)[1],
+    }
+    for name, address in addresses.items():
+        page.goto(live_site.url(address))
+        look(page, f"{name}-{width}-{theme}")
+        assert not scrolls_sideways(page)
+        assert_accessible(page)
 
 
 def test_the_calendar_fits_a_telephone(page, live_site, seller):
