@@ -23,6 +23,7 @@ USUAL_PRIOR = 4.0
 # Recent episodes tell most about the next one.
 HISTORY = 60
 LEVEL_HISTORY = 8
+LEVEL_JUDGED = 24
 # From so many on a show's own errors speak for themselves.
 ENOUGH = 9
 
@@ -75,6 +76,7 @@ class TenantHistory:
     def __init__(self, shows: Mapping[Hashable, Sequence[Counted]]) -> None:
         self._shows = {key: list(episodes) for key, episodes in shows.items()}
         self._growths: dict[tuple[Hashable, int, int], Growth | None] = {}
+        self._closed: dict[tuple[Hashable, int], int] = {}
         self._levels: dict[tuple[Hashable, int], Interval | None] = {}
         self._tenants: dict[tuple[int, int], _TenantGrowth] = {}
 
@@ -100,9 +102,8 @@ class TenantHistory:
         if not logs:
             return None
         centre = robust_centre(logs[-LEVEL_HISTORY:])
-        misses = [
-            logs[place] - robust_centre(logs[max(0, place - LEVEL_HISTORY) : place]) for place in range(2, len(logs))
-        ]
+        judged = range(max(2, len(logs) - LEVEL_JUDGED), len(logs))
+        misses = [logs[place] - robust_centre(logs[max(0, place - LEVEL_HISTORY) : place]) for place in judged]
         spread = spread80(misses)
         if spread is None:
             return Interval(exp(centre), None, None)
@@ -110,7 +111,10 @@ class TenantHistory:
 
     def episodes_of(self, show: Hashable, window: int) -> int:
         """How many of the show's own episodes have come to the end of the window and can teach its curve."""
-        return min(HISTORY, sum(1 for one in self._shows.get(show, ()) if window in one.counts))
+        key = (show, window)
+        if key not in self._closed:
+            self._closed[key] = min(HISTORY, sum(1 for one in self._shows.get(show, ()) if window in one.counts))
+        return self._closed[key]
 
     def _learn(self, show: Hashable, age: int, window: int) -> Growth | None:
         model = learn(self._recent(show, age, window), age=age, to=window, windows=WINDOWS)

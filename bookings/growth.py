@@ -9,7 +9,7 @@ what the older half of them, learned alone, got wrong about the newer half.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from math import log, nan
@@ -47,10 +47,14 @@ class Counted:
 
     published: datetime
     counts: Mapping[int, float]
+    _logs: dict[int, float | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def log_at(self, age: int) -> float | None:
-        count = self.counts.get(age)
-        return log(count) if count is not None and count > 0 else None
+        """The logarithm of what it had at an age; None when that is not known, or nothing. Kept, since asked often."""
+        if age not in self._logs:
+            count = self.counts.get(age)
+            self._logs[age] = log(count) if count else None
+        return self._logs[age]
 
 
 @dataclass(frozen=True)

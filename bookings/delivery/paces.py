@@ -1,9 +1,11 @@
 """From what was read to how each line stands: one `Pacer` for a set of lines, which share their shows' curves."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from bookings.delivery.booking_pace import BookingPace, SpotPace, exposure_of, share_of_booked
 from bookings.delivery.histories import Histories
@@ -35,6 +37,8 @@ class Pacer:
         self.bands = bands
         self.histories = Histories(inputs)
         self._sharing = Sharing(inputs)
+        # Episodes of each show with the moments at which they drop, in that order.
+        self._drops: dict[UUID, tuple[list[datetime], list[Episode]]] = {}
 
     def pace(self, flight: Flight) -> BookingPace:
         return self._baked_in(flight) if flight.is_baked_in else self._dynamic(flight)
@@ -171,15 +175,15 @@ class Pacer:
 
     def _episodes_of(self, flight: Flight) -> list[Episode]:
         """The episodes that carry the line: the one it names, or every one that drops in its flight."""
-        known = self.inputs.episodes.get(flight.podcast_id, ())
+        known = self.inputs.episodes.get(flight.podcast_id, [])
         booking = flight.booking
         if booking.episode_id is not None:
             return [episode for episode in known if episode.pk == booking.episode_id]
-        return [
-            episode
-            for episode in known
-            if episode.drops_at is not None and booking.flight_start <= episode.drops_at < booking.flight_end
-        ]
+        if flight.podcast_id not in self._drops:
+            drops = [episode.drops_at for episode in known if episode.drops_at is not None]
+            self._drops[flight.podcast_id] = (drops, [episode for episode in known if episode.drops_at is not None])
+        drops, dated = self._drops[flight.podcast_id]
+        return dated[bisect_left(drops, booking.flight_start) : bisect_left(drops, booking.flight_end)]
 
     def _episodes_to_come(self, flight: Flight, episodes: list[Episode]) -> int:
         """How many more episodes the show's release days promise until the flight ends, past those already known."""
