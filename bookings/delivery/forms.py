@@ -44,6 +44,27 @@ class CaseForm(forms.Form):
     note = forms.CharField(label=_("Why"), max_length=500)
 
 
+class OwedForm(forms.Form):
+    """What an opened case owes after all."""
+
+    owed_impressions = forms.IntegerField(label=_("Owed downloads"), min_value=0, max_value=10**15)
+    reason = forms.CharField(label=_("Why"), max_length=500)
+
+
+class BlackoutForm(forms.Form):
+    """Days of the flight on which the line does not run."""
+
+    first_day = forms.DateField(label=_("First day"), widget=forms.DateInput(attrs={"type": "date"}))
+    last_day = forms.DateField(label=_("Last day"), widget=forms.DateInput(attrs={"type": "date"}))
+    reason = forms.CharField(label=_("Why"), max_length=300)
+
+
+class KnownOnForm(forms.Form):
+    """The day of which one asks what was known then."""
+
+    known_on = forms.DateField(label=_("Day"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+
 class ReasonForm(forms.Form):
     """The reason of an act that needs one."""
 

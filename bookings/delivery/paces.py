@@ -135,6 +135,24 @@ class Pacer:
             expected.append(total)
         return list(expected)
 
+    def spot_curve(self, flight: Flight, spot: SpotPace) -> tuple[list[float], list[float]]:
+        """What an episode had in all by the end of each of its days, and what was expected of it by then."""
+        measured = self.inputs.source_of.get(flight.booking.pk)
+        if measured is None or spot.day is None:
+            return [], []
+        _first, _age, start, old = self._age(flight, spot.episode, measured)
+        counts = self.inputs.episode_days.get((spot.episode.pk, measured[0]))
+        if counts is None or old:
+            return [], []
+        so_far: list[float] = []
+        usual: list[float] = []
+        for age in range(1, spot.day + 1):
+            so_far.append((so_far[-1] if so_far else 0) + counts.by_offset.get(start + age - 1, 0))
+            growth = self.histories.growth(flight.podcast_id, measured[0], age, flight.window)
+            if growth is not None:
+                usual.append(float(spot.goal) * growth.share)
+        return so_far, usual if len(usual) == len(so_far) else []
+
     # --- baked-in -----------------------------------------------------------------------------------------------------
 
     def _baked_in(self, flight: Flight) -> BookingPace:

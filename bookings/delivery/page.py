@@ -2,22 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bookings.delivery.airchecks import SpotToProve, spots_to_prove
-from bookings.delivery.attribution import Attribution, attribution_of
+from bookings.delivery.attribution import Attribution, attribution_of, attribution_of_campaign
 from bookings.delivery.billing import Bill, Reconciliation, bill_of, reconciliation_of
 from bookings.delivery.booking_pace import BookingPace, SpotPace
 from bookings.delivery.inputs import gather
 from bookings.delivery.paces import Pacer
+from bookings.delivery.pauses import blackouts_of
 from bookings.delivery.queries import pacing_of
 from bookings.makegoods.ranking import RankedSlot, ranked_slots
-from bookings.models import Aircheck, DeliverySnapshot, IOBooking, Makegood
+from bookings.models import Aircheck, DeliveryPause, DeliverySnapshot, IOBooking, Makegood, OrderVersion
 from bookings.pacing import days_of
 from bookings.pricing import OrderTotals, order_totals
 from tracker.events.models import Event
@@ -54,6 +56,9 @@ class EpisodeRow:
 
     pace: SpotPace
     proof: SpotToProve | None
+    # Cumulative downloads at the end of each day in the window, and what was expected of them.
+    so_far: list[float]
+    usual: list[float]
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,12 @@ class BookingView:
     attribution: Attribution
     timeline: list[TimelineEntry]
     known: list[DeliverySnapshot]
+    # What was known at the end of the day that was asked for, from the kept restatements.
+    known_on: date | None
+    known_then: BookingPace | None
+    campaign: Attribution | None
+    pauses: list[tuple[DeliveryPause, date, date]]
+    documents: list[OrderVersion]
     today: date
 
     @property
@@ -92,8 +103,11 @@ class BookingView:
         return sum(1 for spot in self.proofs if spot.is_overdue(self.today))
 
 
-def booking_view(booking: IOBooking, *, at: datetime, with_slots: bool) -> BookingView:
-    """Return what the page of a booking shows. `with_slots`: also free slots for its open case (for staff)."""
+def booking_view(booking: IOBooking, *, at: datetime, with_slots: bool, known_on: date | None = None) -> BookingView:
+    """Return what the page of a booking shows. `with_slots`: also free slots for its open case (for staff).
+
+    `known_on`: also what was known at the end of that day (UTC).
+    """
     (pace,) = pacing_of([booking], at=at)
     line = pace.booking
     proofs = spots_to_prove([line], at=at)
@@ -110,7 +124,7 @@ def booking_view(booking: IOBooking, *, at: datetime, with_slots: bool) -> Booki
         pace=pace,
         chart=_chart(line, pace, at),
         totals=order_totals([line.gross_cents], commission_permille=line.order.commission_permille),
-        episodes=[EpisodeRow(spot, by_episode.get(spot.episode.pk)) for spot in pace.spots],
+        episodes=_episode_rows(line, pace, by_episode, at),
         proofs=proofs,
         cases=cases,
         open_case=open_case,
@@ -120,8 +134,40 @@ def booking_view(booking: IOBooking, *, at: datetime, with_slots: bool) -> Booki
         attribution=attribution_of(pace, at=at),
         timeline=_timeline(line, cases, proofs),
         known=list(DeliverySnapshot.objects.filter(booking=line).order_by("-known_on")[:7]),
+        known_on=known_on,
+        known_then=None if known_on is None else _known_then(line, known_on),
+        campaign=attribution_of_campaign(line.campaign, at=at),
+        pauses=blackouts_of(line),
+        documents=_documents(line),
         today=at.astimezone(UTC).date(),
     )
+
+
+def _documents(line: IOBooking) -> list[OrderVersion]:
+    """The versions of the line's order that were sent, newest first, without their bytes; `is_signed` on each."""
+    versions = OrderVersion.objects.filter(order=line.order_id).defer("pdf", "signed_pdf", "document")
+    return list(versions.annotate(is_signed=Q(signed_pdf__isnull=False)).order_by("-number"))
+
+
+def _known_then(line: IOBooking, known_on: date) -> BookingPace:
+    end = datetime.combine(known_on + timedelta(days=1), time.min, tzinfo=UTC)
+    (pace,) = pacing_of([line], at=end, known_at=end)
+    return pace
+
+
+def _episode_rows(
+    line: IOBooking, pace: BookingPace, proofs: dict[UUID, SpotToProve], at: datetime
+) -> list[EpisodeRow]:
+    """The episodes of a baked-in line with their curves. The number of statements does not grow with them."""
+    if not pace.spots:
+        return []
+    inputs = gather([line], at=at)
+    pacer = Pacer(inputs, inputs.bands)
+    rows = []
+    for spot in pace.spots:
+        so_far, usual = pacer.spot_curve(inputs.flights[0], spot)
+        rows.append(EpisodeRow(spot, proofs.get(spot.episode.pk), so_far, usual))
+    return rows
 
 
 # --- the chart --------------------------------------------------------------------------------------------------------

@@ -18,13 +18,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from bookings.delivery import forms
 from bookings.delivery.airchecks import judge_proof, spots_to_prove, submit_proof
-from bookings.delivery.attribution import import_redemptions
 from bookings.delivery.billing import agree_count, billing_csv, release_bill
 from bookings.delivery.page import booking_view
+from bookings.delivery.pauses import black_out, lift_blackout
+from bookings.delivery.redemptions import import_redemptions
 from bookings.links import site_address
 from bookings.makegoods.offers import accept_offer, decline_offer, offer_makegood, offer_of_link
 from bookings.makegoods.ranking import ranked_slots
-from bookings.makegoods.services import credit_makegood, open_makegood, waive_makegood
+from bookings.makegoods.services import adjust_owed, credit_makegood, open_makegood, waive_makegood
 from bookings.models import Aircheck, BillingLine, IOBooking, Makegood
 from metrics.models import Episode
 from tracker.api.views import only_bound
@@ -88,8 +89,13 @@ def may_prove(request: HttpRequest) -> bool:
 @require_safe
 def booking_detail(request: HttpRequest, booking: IOBooking) -> HttpResponse:
     acts = may_act(request)
-    view = booking_view(booking, at=timezone.now(), with_slots=acts)
+    asked = forms.KnownOnForm(request.GET or None)
+    known_on = asked.cleaned_data["known_on"] if asked.is_bound and asked.is_valid() else None
+    view = booking_view(booking, at=timezone.now(), with_slots=acts, known_on=known_on)
     forms_of = {
+        "known_form": asked,
+        "owed_form": forms.OwedForm(),
+        "blackout_form": forms.BlackoutForm(),
         "count_form": forms.CountForm(),
         "case_form": forms.CaseForm(),
         "verdicts": forms.VerdictForm.base_fields["verdict"].choices,  # type: ignore[attr-defined]
@@ -163,6 +169,26 @@ def count_agree(request: HttpRequest, booking: IOBooking) -> str:
     form = _checked(forms.CountForm(request.POST))
     agree_count(booking=booking, **form, by=request.user, at=timezone.now())
     return _("Count agreed.")
+
+
+@act_on_booking
+def case_adjust(request: HttpRequest, booking: IOBooking, case_id: UUID) -> str:
+    form = _checked(forms.OwedForm(request.POST))
+    adjust_owed(case=_case_of(booking, case_id), by=request.user, at=timezone.now(), **form)
+    return _("What is owed is corrected.")
+
+
+@act_on_booking
+def days_black_out(request: HttpRequest, booking: IOBooking) -> str:
+    form = _checked(forms.BlackoutForm(request.POST))
+    black_out(booking=booking, by=request.user, at=timezone.now(), **form)
+    return _("These days are blacked out.")
+
+
+@act_on_booking
+def blackout_lift(request: HttpRequest, booking: IOBooking, pause_id: UUID) -> str:
+    lift_blackout(booking=booking, pause_id=pause_id, by=request.user, at=timezone.now())
+    return _("The line runs on these days again.")
 
 
 @act_on_booking

@@ -10,6 +10,7 @@ from bookings.delivery.pauses import black_out
 from bookings.delivery.queries import pacing_of
 from bookings.models import AdUnit
 from tests.bookings.deliveries import NOW, make_episode, make_line, make_show, measure, nov
+from tracker.lib.actors import SYSTEM
 
 
 @pytest.fixture
@@ -44,7 +45,14 @@ def test_whole_parts_add_up_to_what_came(unit):
 def test_a_line_has_the_day_to_itself_while_the_other_does_not_run(unit):
     first = make_line(unit=unit, booked=9_000, start=nov(1), end=nov(31))
     second = make_line(unit=unit, booked=4_500, start=nov(11), end=nov(31))
-    black_out(booking=first, starts_at=nov(15), ends_at=nov(17), reason="holiday")
+    black_out(
+        booking=first,
+        first_day=date(2026, 11, 15),
+        last_day=date(2026, 11, 16),
+        reason="holiday",
+        by=SYSTEM,
+        at=NOW,
+    )
 
     # First: 10 days alone (9,000); then 9,000/28 = 321 a day beside 4,500/20 = 225: 900 x 0.5882 = 529.4 on the 8 days
     # that both run. Second: 370.6 on those 8, and all 900 on the two blacked out: together 900 x 20.
