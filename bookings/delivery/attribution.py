@@ -31,8 +31,8 @@ class Attribution:
     cents of the house's currency, spending is cents of the order's; ROAS (1.8 = 1.80 of sales for 1.00 spent) is known
     where the two are one. What was spent is what was earned: it is set against the sales and never added to them.
     `surveyed_cents` is the revenue times the house's `survey_multiplier`, an estimate that is labelled as one.
-    `is_shared`: another line of the same sponsor and show, that is not among these, uses the same code and link, so both
-    show the same sales.
+    `is_shared`: another line of the same sponsor and show, that is not among these, uses the same code and link, so
+    both show the same sales.
     """
 
     first_day: date
