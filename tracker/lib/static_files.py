@@ -1,5 +1,7 @@
 """Names of static files: hashed where `collectstatic` has run, plain where it has not."""
 
+from collections.abc import Iterator
+
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
@@ -17,3 +19,8 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
             return super().stored_name(name)
         except ValueError:
             return name
+
+    def compress_files(self, paths: set[str]) -> Iterator[tuple[str, str]]:
+        """Compress what browsers ask for: hashed names, and no source maps, which are large and read by nobody."""
+        asked_for = {path for path in self.hashed_files.values() if not path.endswith(".map")}
+        return super().compress_files(paths & asked_for)
