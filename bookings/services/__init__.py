@@ -7,7 +7,7 @@ from bookings.services.moves import cancellation_preview, move_booking
 from bookings.services.orders import change_order, draft_order, number_order, order_zone_name
 from bookings.services.slots import block_slot, unblock_slot
 from bookings.services.taking_back import unbook
-from bookings.services.versions import Sent, send_order, sign_order
+from bookings.services.versions import Sent, send_order, sign_order, signing_address
 from bookings.services.wizard import ChosenLine, Judged, book_lines, judge_lines
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "schedule_booking",
     "send_order",
     "sign_order",
+    "signing_address",
     "unblock_slot",
     "unbook",
     "upsert_booking",

@@ -33,6 +33,8 @@ from tracker.lib.errors import Conflict, DomainError, NotFound
 
 Status = InsertionOrder.Status
 MOST_RECIPIENTS = 10
+# How long the link lives that a signed-in reader opens from a page.
+READER_LINK = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,21 @@ def signing_link(secret: str, *, at: datetime) -> SigningLink:
     if link is None or link.expires_at <= at:
         raise NotFound("link_unknown", _("This link is not valid any more. Ask the sender for a new one."))
     return link
+
+
+def signing_address(*, order: InsertionOrder, reader: str, at: datetime) -> str:
+    """Make a private link, for an hour, to an order's latest version for somebody who is signed in; its address.
+
+    Links that were mailed stay as they are. Raises NotFound("version_unknown") for an order that was never sent.
+    """
+    version = order.versions.order_by("-number").first()
+    if version is None:
+        raise NotFound("version_unknown", _("This order was not sent yet."))
+    secret, hashed = new_secret()
+    SigningLink.objects.create(
+        version=version, token_hash=hashed, sent_to=[reader], created_at=at, expires_at=at + READER_LINK
+    )
+    return f"{site_address()}/sign/{secret}"
 
 
 def standing_of_version(version: OrderVersion) -> Standing:

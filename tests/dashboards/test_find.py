@@ -4,7 +4,16 @@ import pytest
 from django_tenants.utils import tenant_context
 
 from bookings.services import number_order
-from tests.factories import NOON, make_ad_unit, make_booking, make_campaign, make_podcast, make_sponsor
+from tests.factories import (
+    NOON,
+    make_ad_unit,
+    make_booking,
+    make_campaign,
+    make_episode,
+    make_podcast,
+    make_sponsor,
+    make_user,
+)
 from tracker.lib.actors import SYSTEM
 
 
@@ -42,7 +51,30 @@ def test_what_is_not_there_is_not_found(desk, other_tenant):
     assert "Winter" not in found(desk, "w")
 
 
-def test_those_who_do_not_sell_find_nothing_here(tenant, client, login, advertiser_user):
+def test_bound_people_find_their_own_alone(tenant, client, login):
+    mine, theirs = make_podcast(title="Slow Signal"), make_podcast(title="Slow Salt")
+    sponsor, rival = make_sponsor(name="Harbor & Pine"), make_sponsor(name="Harbor Oats")
+    for show, buyer in ((mine, sponsor), (theirs, rival)):
+        make_booking(campaign=make_campaign(name="Winter layers", sponsor=buyer), ad_unit=make_ad_unit(show))
+        make_episode(show, title=f"Winter with {buyer}")
+    creator = make_user(role="creator", bindings={"podcast": [mine.pk]})
+    advertiser = make_user(role="advertiser", bindings={"sponsor": [sponsor.pk]})
+
+    login(client, creator)
+    assert "Slow Signal" in found(client, "slow")
+    assert "Slow Salt" not in found(client, "slow")
+    by_word = found(client, "winter")
+    assert "Winter with Harbor &amp; Pine" in by_word
+    assert "Harbor Oats" not in by_word
+    login(client, advertiser)
+    # Shows are on sale to everybody; bookings are one's own.
+    assert "Slow Salt" in found(client, "slow")
+    assert "Harbor &amp; Pine" in found(client, "harbor")
+    assert "Harbor Oats" not in found(client, "harbor")
+    assert "Sponsors" not in found(client, "harbor")
+
+
+def test_somebody_bound_to_nothing_finds_nothing(tenant, client, login, advertiser_user):
     make_campaign(name="Winter layers")
     login(client, advertiser_user)
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from tracker.dashboards.waiting import Waiting, waiting_for
 from tracker.flags.services import switched_on
 
 CARDS = "ENABLE_NEW_DASHBOARD_CARDS"
@@ -21,7 +22,8 @@ class Entry:
     """One page: its words, icon and URL names, of which the first that exists is taken.
 
     permission: what the role must grant; flag: the feature without which it is not there; bound: only for people bound
-    to that kind of object, "-" for people who are bound to none; key: the letter that follows "g" on the keyboard.
+    to that kind of object, "-" for people who are bound to none; key: the letter that follows "g" on the keyboard;
+    waiting: the name of what is counted beside it (waiting.py).
     """
 
     label: Any
@@ -31,6 +33,7 @@ class Entry:
     flag: str = ""
     bound: str = ""
     key: str = ""
+    waiting: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Link:
     url: str
     key: str
     is_current: bool
+    count: Waiting | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ GROUPS: list[tuple[Any, list[Entry]]] = [
                 PIPELINE,
                 "-",
                 "d",
+                "deals",
             ),
             Entry(_("Sponsors"), "users", ("admin:deals_sponsor_changelist",), "deals.view_sponsor", "", "-"),
             Entry(_("Shows"), "mic", ("admin:metrics_podcast_changelist",), "metrics.view_podcast", "", "-"),
@@ -92,6 +97,16 @@ GROUPS: list[tuple[Any, list[Entry]]] = [
                 "bookings.view_makegood",
                 BOOKINGS,
                 "-",
+                waiting="makegoods",
+            ),
+            Entry(
+                _("To sign"),
+                "pen",
+                ("dashboards:documents",),
+                "dashboards.view_advertiser",
+                CARDS,
+                "sponsor",
+                waiting="to_sign",
             ),
             Entry(
                 _("Matches"),
@@ -113,7 +128,7 @@ GROUPS: list[tuple[Any, list[Entry]]] = [
             Entry(_("Advertisers"), "bars", ("dashboards:advertiser",), "dashboards.view_advertiser", CARDS, "-", "a"),
         ],
     ),
-    (_("Data"), [Entry(_("Imports"), "upload", ("etl:imports",), "etl.view_import", UPLOAD, "", "i")]),
+    (_("Data"), [Entry(_("Imports"), "upload", ("etl:imports",), "etl.view_import", UPLOAD, "", "i", "imports")]),
     (_("House"), [Entry(_("Sales desk"), "sliders", ("admin:index",), "deals.view_campaign", "", "-", "s")]),
 ]
 
@@ -124,12 +139,13 @@ def groups_for(request: HttpRequest) -> list[Group]:
     if not user.is_authenticated:
         return []
     features = switched_on()
+    counts = waiting_for(user, features)
     groups = []
     for title, entries in GROUPS:
         links = [
             link
             for entry in entries
-            if _is_for(user, entry, features) and (link := _link(entry, request.path)) is not None
+            if _is_for(user, entry, features) and (link := _link(entry, request.path, counts)) is not None
         ]
         if links:
             groups.append(Group(title, links))
@@ -141,12 +157,12 @@ def _is_for(user: Any, entry: Entry, features: frozenset[str]) -> bool:
     return is_bound_right and (not entry.flag or entry.flag in features) and user.has_perm(entry.permission)
 
 
-def _link(entry: Entry, here: str) -> Link | None:
+def _link(entry: Entry, here: str, counts: dict[str, Waiting]) -> Link | None:
     for name in entry.url_names:
         try:
             url = reverse(name)
         except NoReverseMatch:
             continue
         is_current = here == url or (name != "admin:index" and here.startswith(f"{url.rstrip('/')}/"))
-        return Link(entry.label, entry.icon, url, entry.key, is_current)
+        return Link(entry.label, entry.icon, url, entry.key, is_current, counts.get(entry.waiting))
     return None

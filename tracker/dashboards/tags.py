@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.urls import NoReverseMatch, reverse
@@ -48,6 +49,18 @@ def deals_url(context: template.Context) -> str:
     if not _is_staff(context):
         return ""
     return _reverse("deals:board") or _reverse("admin:deals_campaign_changelist")
+
+
+@register.simple_tag(takes_context=True)
+def plan_url(context: template.Context, row: Any = None, cell: Any = None) -> str:
+    """Where a person bound to an advertiser asks for a plan; "" for others, and while deals are switched off."""
+    user, scope = context["request"].user, context["scope"]
+    if scope.sponsor is None or user.role.bound_to != "sponsor" or "ENABLE_DEAL_PIPELINE" not in context["features"]:
+        return ""
+    wish = {"advertiser_id": scope.sponsor.pk}
+    if row is not None:
+        wish |= {"podcast": row.podcast.pk, "position": row.position, "week": cell.week.isoformat()}
+    return f"{_reverse('dashboards:plan-ask')}?{urlencode(wish)}"
 
 
 def _reverse(name: str, *args: Any) -> str:

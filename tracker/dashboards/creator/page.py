@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from bookings.delivery.queries import BookingPace
-from bookings.models import DeliveryPause, DeliveryPolicy, Makegood
+from bookings.models import BookingCopy, DeliveryPause, DeliveryPolicy
 from tracker.dashboards.cards import Loaded
 from tracker.dashboards.creator import CARDS
 from tracker.dashboards.creator.downloads import Downloads, downloads_of
@@ -57,5 +57,5 @@ CREATOR = Dashboard(
     scope_of=creator_scope,
     summary=summary,
     template="dashboards/creator.html",
-    tables=[*HOUSE, *SHOWS, *SOLD, Makegood, DeliveryPause, DeliveryPolicy],
+    tables=[*HOUSE, *SHOWS, *SOLD, BookingCopy, DeliveryPause, DeliveryPolicy],
 )

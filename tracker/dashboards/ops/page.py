@@ -7,8 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from deals.models import DealAlert, StageRule
-from etl.models import Import
+from deals.models import StageRule
 from tracker.automation.models import JobRun, JobSchedule
 from tracker.dashboards.cards import Loaded
 from tracker.dashboards.checklist import checklist_of
@@ -86,7 +85,7 @@ OPS = Dashboard(
     scope_of=ops_scope,
     summary=summary,
     template="dashboards/ops.html",
-    tables=[*HOUSE, *SHOWS, *SOLD, StageRule, DealAlert, Import, JobRun, JobSchedule, Delivery],
+    tables=[*HOUSE, *SHOWS, *SOLD, StageRule, JobRun, JobSchedule, Delivery],
     is_relative=True,
     more=lambda request: {"checklist": checklist_of(request)},
 )
