@@ -76,7 +76,7 @@ TABLELESS_FIRST = [
 TABLELESS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "tracker.lib.staticconfig.TrackerStaticFilesConfig",
     "django.contrib.humanize",
     "rest_framework",
     "drf_spectacular",
@@ -357,6 +357,8 @@ STORAGES = {
     "default": {"BACKEND": "django_tenants.files.storage.TenantFileSystemStorage"},
     "staticfiles": {"BACKEND": "tracker.lib.static_files.StaticFiles"},
 }
+# Every address of ours names the hashed file; the plain one beside it would only be compressed a second time.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 MEDIA_ROOT = env("MEDIA_ROOT", default=str(BASE_DIR / "media"))
 # The largest file that an import takes; a larger one is refused with 413.
 ETL_MAX_UPLOAD_BYTES = env.int("ETL_MAX_UPLOAD_BYTES", default=200_000_000)

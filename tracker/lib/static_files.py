@@ -13,6 +13,11 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
     """
 
     manifest_strict = False
+    # A source map is not collected, so a line that names one is left as it is.
+    patterns = tuple(
+        (glob, tuple(rule for rule in rules if "sourceMappingURL" not in str(rule)))
+        for glob, rules in CompressedManifestStaticFilesStorage.patterns
+    )
 
     def stored_name(self, name: str) -> str:
         try:

@@ -49,7 +49,7 @@ class Supervisor:
         self.started_servers: dict[str, subprocess.Popen[bytes]] = {}
         self.programs: list[Program] = []
         self.asked_to_stop = threading.Event()
-        self.began = time.monotonic()
+        self.began = self.step_began = time.monotonic()
 
     def run(self) -> int:
         check_port(self.host, self.port)
@@ -65,14 +65,23 @@ class Supervisor:
 
     def _run(self) -> int:
         self._start_servers()
+        self._took("servers")
         self._prepare()
+        self._took("preparing, static files included")
         if self.asked_to_stop.is_set():
             return 0
         self._start_programs()
         self._wait_for_web()
+        self._took("web answers")
         if not self.asked_to_stop.is_set():
             self._welcome()
         return self._watch()
+
+    def _took(self, step: str) -> None:
+        """Say how long a step took, and begin the next one."""
+        now = time.monotonic()
+        self._say(f"{step}: {now - self.step_began:.1f} s")
+        self.step_began = now
 
     def _on_signal(self, *_: object) -> None:
         if self.asked_to_stop.is_set():  # asked twice: no more patience
@@ -95,24 +104,25 @@ class Supervisor:
         check_database_version(os.environ["DATABASE_URL"])
 
     def _prepare(self) -> None:
+        """Migrate, make the platform's tenant and the demo in one process; collect static files beside it.
+
+        What was done once for this database and these files is not done again.
+        """
         collecting = None
         if self._stale("static", self._static_key()):
-            self._say("collecting static files")
             collecting = self._manage_in_background("collectstatic", "--noinput", "--verbosity", "0")
-        self._say("migrating the database")
-        self._manage("migrate_tenants")
+        demo = self.state.folder / "demo.txt"
+        done_for = hashlib.sha256(os.environ["DATABASE_URL"].encode()).hexdigest()
+        arguments = ["--admin-email", PLATFORM_LOGIN[0], "--admin-password", PLATFORM_LOGIN[1]]
+        # DEMO=0 leaves the demo tenant out.
+        arguments += ["--demo", str(demo)] if os.environ.get("DEMO", "1") != "0" else []
+        done = not self._stale("prepared", done_for)
+        self._say("preparing" if done else "preparing for the first time: tables, platform, demo tenant")
+        self._manage("prepare_run", *(["--migrate-only"] if done else arguments), relay=True)
+        self._stamp("prepared", done_for)
         if collecting is not None:
             self._finish("collectstatic", collecting)
             self._stamp("static", self._static_key())
-        database = hashlib.sha256(os.environ["DATABASE_URL"].encode()).hexdigest()
-        if self._stale("platform", database):
-            self._say("making the platform's tenant")
-            self._manage("prepare_platform", "--admin-email", PLATFORM_LOGIN[0], "--admin-password", PLATFORM_LOGIN[1])
-            self._stamp("platform", database)
-        if self._stale("demo", database) and self._manage_has("make_demo"):
-            self._say("making the demo tenant, through the same services as real use")
-            (self.state.folder / "demo.txt").write_text(self._manage("make_demo"))
-            self._stamp("demo", database)
 
     def _static_key(self) -> str:
         sources = [path for path in (PROJECT / "static").rglob("*") if path.is_file()]
@@ -127,9 +137,6 @@ class Supervisor:
     def _stamp(self, what: str, key: str) -> None:
         (self.state.folder / f"{what}.stamp").write_text(key)
 
-    def _manage_has(self, command: str) -> bool:
-        return command in self._manage("help", "--commands").split()
-
     def _manage_in_background(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(  # noqa: S603
             [sys.executable, "manage.py", *arguments],
@@ -141,24 +148,34 @@ class Supervisor:
             start_new_session=True,
         )
 
-    def _manage(self, *arguments: str) -> str:
-        return self._finish(arguments[0], self._manage_in_background(*arguments))
+    def _manage(self, *arguments: str, relay: bool = False) -> str:
+        return self._finish(arguments[0], self._manage_in_background(*arguments), relay=relay)
 
-    def _finish(self, what: str, running: subprocess.Popen[str]) -> str:
+    def _finish(self, what: str, running: subprocess.Popen[str], *, relay: bool = False) -> str:
+        """Wait for a command and return what it said, telling it line by line where asked. Raises StackError."""
         self.guard.add(running.pid, signal.SIGTERM, 5)
-        said = ""
-        while running.returncode is None:
-            try:
-                said, _ = running.communicate(timeout=0.3)
-            except subprocess.TimeoutExpired:
-                if self.asked_to_stop.is_set():
-                    running.terminate()
+        lines: list[str] = []
+        reader = threading.Thread(target=self._read, args=(running, lines, relay), daemon=True)
+        reader.start()
+        while running.poll() is None:
+            if self.asked_to_stop.wait(0.1):
+                running.terminate()
+                running.wait()
+        reader.join(5)
         self.guard.drop(running.pid)
+        said = "".join(lines)
         if self.asked_to_stop.is_set():
             raise StackError("Stopped while preparing; the next start goes on from there.")
         if running.returncode:
             raise StackError(f"{said.rstrip()}\n`manage.py {what}` failed, see above; nothing was started.")
         return said
+
+    def _read(self, running: subprocess.Popen[str], lines: list[str], relay: bool) -> None:
+        assert running.stdout is not None
+        for line in running.stdout:
+            lines.append(line)
+            if relay:
+                self._say(f"  {line.rstrip()}")
 
     # --- during -------------------------------------------------------------------------------------------------------
     def _start_programs(self) -> None:
