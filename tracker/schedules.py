@@ -28,5 +28,6 @@ UPKEEP: list[tuple[str, int]] = [
     ("tracker.events.tasks.sweep_outboxes", 15),
     ("tracker.automation.tasks.sweep_runs", 60),
     ("tracker.automation.tasks.heartbeat", 30),
+    ("tracker.automation.tasks.fan_out_own_hours", 600),
     ("tracker.tenants.provisioning.erase_due", 3600),
 ]

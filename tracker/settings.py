@@ -148,6 +148,13 @@ DATABASES = {
     }
 }
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+# A replica that dashboards read from; off unless one is named (docs/scaling.md).
+if REPLICA_DATABASE_URL := env("REPLICA_DATABASE_URL", default=""):
+    DATABASES["replica"] = {**DATABASES["default"], **env.db_url_config(REPLICA_DATABASE_URL)}
+    DATABASES["replica"]["ENGINE"] = "django_tenants.postgresql_backend"
+    DATABASE_ROUTERS.insert(0, "tracker.tenants.replicas.ReplicaRouter")
+    MIDDLEWARE.append("tracker.tenants.replicas.ReplicaMiddleware")
+REPLICA_PATHS = ["/dashboard/", "/api/v1/dashboard/"]
 TENANT_MODEL = "tenants.Tenant"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
 TENANT_LIMIT_SET_CALLS = True

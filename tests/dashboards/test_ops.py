@@ -137,6 +137,7 @@ def test_a_rhythm_is_learned_from_three_gaps_at_least():
         # 8 in the morning in Dublin, which is UTC in November.
         ("pipeline-alerts", None, datetime(2026, 11, 22, 8, 0, tzinfo=UTC)),
         ("pipeline-alerts", 17, datetime(2026, 11, 21, 17, 0, tzinfo=UTC)),
+        ("refresh-metrics-daily", 17, datetime(2026, 11, 21, 17, 0, tzinfo=UTC)),
         ("unplanned", None, None),
     ],
 )

@@ -1,6 +1,7 @@
 """What people see when a server or a process goes away, and that nothing accepted is lost."""
 
 import json
+import resource
 
 import pytest
 import redis
@@ -81,6 +82,8 @@ def test_a_killed_worker_loses_no_accepted_import(product):
 
     status, run = product.upload("\n".join([header, *rows]) + "\n")
     product.kill("worker")
+    # Its lease of half a minute is over at once, so that the test need not wait for it.
+    product.query("UPDATE acme.etl_imports SET heartbeat_at = heartbeat_at - interval '1 minute'")
     product.start("worker")
     where = f"/api/v1/etl/status/{run['import_id']}"
     took = product.wait(lambda: json.loads(product.ask("GET", where)[2])["status"] in ("completed", "failed"), 120)
@@ -92,3 +95,63 @@ def test_a_killed_worker_loses_no_accepted_import(product):
     told = "SELECT count(*) FROM acme.events_outbox WHERE type = 'etl.import_completed' AND subject_id = "
     assert product.query(f"{told}'{run['import_id']}'")[0][0] == 1
     print(f"recovered after {took:.0f} s")
+
+
+def test_two_beats_and_a_pause_make_one_run_of_each_tick(product):
+    def ticks() -> tuple[int, int, int]:
+        """Return the runs of the reaper, the different ticks among them, and how often beats asked for it."""
+        runs = "SELECT count(*), count(DISTINCT tick) FROM acme.job_runs WHERE job = 'reap-imports'"
+        asked = "SELECT total_run_count FROM django_celery_beat_periodictask WHERE name = 'job reap-imports'"
+        return (*product.query(runs)[0], product.query(asked)[0][0])
+
+    product.start("beat-2")
+    runs, _ticks, asked = before = ticks()
+    product.wait(lambda: ticks()[0] >= runs + 4, 60)
+    product.kill("beat")
+    product.kill("beat-2")
+    product.query(
+        "UPDATE django_celery_beat_periodictask SET last_run_at = now() - interval '5 hours', enabled = true "
+        "WHERE name = 'job etl-health-check'"
+    )
+    missed = "SELECT count(*) FROM acme.job_runs WHERE job = 'etl-health-check'"
+    had = product.query(missed)[0][0]
+    product.start("beat")
+    product.wait(lambda: product.query(missed)[0][0] > had, 60)
+    runs, ticked, asked_now = ticks()
+
+    assert runs == ticked
+    assert asked_now - asked >= runs - before[0]
+    assert product.query(missed)[0][0] == had + 1  # five hours were missed, one run caught them up
+
+
+def test_a_full_disk_refuses_an_upload_in_words_and_keeps_what_was_accepted(product):
+    product.wait(lambda: serves(product), 30)
+    accepted = product.query("SELECT count(*) FROM acme.etl_imports")[0][0]
+    row = "2026-01-01,00000000-0000-0000-0000-000000000000,host,1,,,,,\n"
+    large = "day,episode_id,source,downloads,listeners,completion_rate,ctr,conversions,revenue_cents\n" + row * 80_000
+    limits = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in product.children("web")}
+    for pid in limits:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1_000_000, limits[pid][1]))
+    try:
+        status, refused = product.upload(large)
+    finally:
+        for pid, limit in limits.items():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limit)
+    after = product.query("SELECT count(*) FROM acme.etl_imports")[0][0]
+    again, run = product.upload(large)
+
+    assert (status, refused["code"]) == (507, "no_room")
+    assert "send it again later" in refused["detail"]
+    assert after == accepted
+    assert (again, run["status"]) == (202, "pending")
+    assert serves(product)
+
+
+def test_web_and_worker_own_nothing_and_can_change_no_table(product):
+    owned = "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = 'tracker_app'"
+    working = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'tracker_app'"
+    may = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolbypassrls FROM pg_roles WHERE rolname = 'tracker_app'"
+
+    assert product.query(owned) == [(0,)]
+    assert product.query(working)[0][0] > 0
+    assert product.query(may) == [(False, False, False, False)]

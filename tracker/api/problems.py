@@ -1,5 +1,6 @@
 """Every refusal of the API is a problem document (RFC 9457) with a stable `code`."""
 
+import errno
 import logging
 import sys
 from typing import Any
@@ -66,6 +67,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer after a crash, whose traceback stands in the log and nowhere else; without a database a 503."""
     if _is_database_gone(sys.exc_info()[1]):
         return _unavailable(request)
+    if _is_disk_full(sys.exc_info()[1]):
+        return _no_room(request)
     if not request.path.startswith("/api/"):
         return defaults.server_error(request)
     detail = _("Something went wrong on our side. It has been written down.")
@@ -89,6 +92,17 @@ def _unavailable(request: HttpRequest | None = None) -> HttpResponse:
         response = HttpResponse(render_to_string("503.html", {"reason": reason}), status=503)
     response["Retry-After"] = "5"
     return response
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _no_room(request: HttpRequest | None = None) -> HttpResponse:
+    reason = _("There is no room left to keep this file. Nothing of it was kept; send it again later.")
+    if request is None or request.path.startswith("/api/"):
+        return problem_response(status=507, code="no_room", detail=reason)
+    return HttpResponse(render_to_string("503.html", {"reason": reason}), status=507)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -189,4 +203,7 @@ def _from_django(error: Exception) -> HttpResponse | None:
     if isinstance(error, (OperationalError, InterfaceError)):
         logger.exception("The database did not answer.")
         return _unavailable()
+    if _is_disk_full(error):
+        logger.exception("The disk takes no more.")
+        return _no_room()
     return None

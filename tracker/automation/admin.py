@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from tracker.automation.models import JobRun, JobSchedule
 from tracker.automation.registry import all_jobs
+from tracker.automation.schedule import is_daily
 from tracker.automation.services import request_run
 from tracker.automation.tasks import run_requested
 from tracker.lib.admin import BaseAdmin, ReadOnlyAdmin
@@ -23,7 +25,7 @@ from tracker.tenants.tasks import enqueue
 class JobRunAdmin(ReadOnlyAdmin):
     """Every run of every job, and the buttons that start one now."""
 
-    list_display = ("job", "status", "shown_starter", "queued_at", "finished_at", "shown_summary")
+    list_display = ("job", "status", "shown_starter", "queued_at", "shown_time", "attempts", "shown_summary")
     list_filter = ("job", "status")
     ordering = ("-queued_at",)
     list_before_template = "admin/automation/jobrun/buttons.html"
@@ -31,6 +33,10 @@ class JobRunAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("started by"))
     def shown_starter(self, run: JobRun) -> str:
         return run.started_by.get("label", "")
+
+    @admin.display(description=gettext_lazy("took"))
+    def shown_time(self, run: JobRun) -> str:
+        return "" if run.took is None else f"{run.took.total_seconds():.1f} s"
 
     @admin.display(description=gettext_lazy("outcome"))
     def shown_summary(self, run: JobRun) -> str:
@@ -70,6 +76,15 @@ class JobScheduleForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "job" in self.fields:
             self.fields["job"].choices = [(job.name, job.name) for job in all_jobs()]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        job = given.get("job", self.instance.job)
+        if given.get("local_hour") is not None and job not in {
+            one["job"] for one in settings.JOB_SCHEDULES if is_daily(one)
+        }:
+            self.add_error("local_hour", _("%(job)s does not run once a day, so it has no hour.") % {"job": job})
+        return given
 
 
 @admin.register(JobSchedule)

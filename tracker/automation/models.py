@@ -1,5 +1,7 @@
 """The record of named jobs: who started them, how long they took, what they changed."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -39,6 +41,11 @@ class JobRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job} {self.status}"
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long it took from its last start to its end; None for one that did not run."""
+        return self.finished_at - self.started_at if self.started_at and self.finished_at else None
 
     @property
     def is_finished(self) -> bool:

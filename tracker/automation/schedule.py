@@ -10,6 +10,12 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from django_tenants.utils import get_public_schema_name, schema_context
 
 FAN_OUT = "tracker.automation.tasks.fan_out"
+MINUTES_OF_DAY = 24 * 60
+
+
+def is_daily(schedule: Mapping[str, Any]) -> bool:
+    """Tell whether a job runs once a day, so that a house may name its own hour."""
+    return schedule["step_minutes"] >= MINUTES_OF_DAY or schedule.get("local_hour") is not None
 
 
 def ensure_schedules() -> None:

@@ -50,8 +50,11 @@ def run_all(*, by: HasActor | Actor, at: datetime) -> list[JobRun]:
     return [run_job(name=job.name, by=by, at=at) for job in all_jobs()]
 
 
-def execute(*, run: JobRun) -> JobRun:
-    """Carry out a run that was asked for. Safe to call again after a worker died in the middle."""
+def execute(*, run: JobRun, try_again: bool = False) -> JobRun:
+    """Carry out a run that was asked for. Safe to call again after a worker died in the middle.
+
+    With `try_again` a failure is not the end: the run waits for the sweep, up to MOST_ATTEMPTS tries in all.
+    """
     if run.is_finished:
         return run
     job = job_named(run.job)
@@ -61,10 +64,10 @@ def execute(*, run: JobRun) -> JobRun:
         if not ours:
             return _finish(run, Status.SKIPPED, JobResult("Skipped: it is running already."))
         run.refresh_from_db()
-        return run if run.is_finished else _execute_locked(run, job)
+        return run if run.is_finished else _execute_locked(run, job, try_again)
 
 
-def _execute_locked(run: JobRun, job: Job) -> JobRun:
+def _execute_locked(run: JobRun, job: Job, try_again: bool) -> JobRun:
     run.attempts += 1
     if run.attempts > MOST_ATTEMPTS:
         return _finish(run, Status.FAILED, error=f"Its worker died {MOST_ATTEMPTS} times.")
@@ -77,8 +80,17 @@ def _execute_locked(run: JobRun, job: Job) -> JobRun:
             result = job.run(at=run.tick or run.queued_at)
     except Exception as error:
         logger.exception("Job %s failed.", job.name)
+        if try_again and run.attempts < MOST_ATTEMPTS:
+            return _wait_for_the_sweep(run, error)
         return _finish(run, Status.FAILED, error=f"{type(error).__name__}: {error}"[:2000])
     return _finish(run, Status.COMPLETED, result)
+
+
+def _wait_for_the_sweep(run: JobRun, error: Exception) -> JobRun:
+    run.status = Status.QUEUED
+    run.error = f"Try {run.attempts} of {MOST_ATTEMPTS}: {type(error).__name__}: {error}"[:2000]
+    run.save(update_fields=["status", "error"])
+    return run
 
 
 def _finish(run: JobRun, status: str, result: JobResult | None = None, *, error: str = "") -> JobRun:

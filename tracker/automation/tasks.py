@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from celery import shared_task
+from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from tracker.automation.models import JobRun, JobSchedule
+from tracker.automation.schedule import MINUTES_OF_DAY, is_daily
 from tracker.automation.services import execute, request_run
 from tracker.lib.actors import Actor
 from tracker.tenants.models import Tenant
@@ -27,7 +29,7 @@ def run_requested(run_id: str) -> None:
     """Carry out one run of this tenant."""
     run = JobRun.objects.filter(pk=run_id).first()
     if run is not None:
-        execute(run=run)
+        execute(run=run, try_again=True)
 
 
 @shared_task
@@ -38,13 +40,26 @@ def run_all_requested(run_ids: list[str]) -> None:
 
 
 @public_task
-def fan_out(job: str, step_minutes: int, local_hour: int | None = None) -> None:
+def fan_out(job: str, step_minutes: float, local_hour: int | None = None) -> None:
     """Ask for one run of a job in each tenant that works, for the tick that began last."""
     now = timezone.now()
     for tenant in active_tenants().filter(is_platform=False):
         with schema_context(tenant.schema_name):
             run = _run_for(tenant, job, now, step_minutes, local_hour)
         if run is not None:
+            send_to(tenant.schema_name, run_requested, str(run.pk))
+
+
+@public_task
+def fan_out_own_hours() -> None:
+    """Ask for runs of once-a-day jobs that a house wants at an hour of its own; the daily dispatcher skips them."""
+    now = timezone.now()
+    daily = {one["job"] for one in settings.JOB_SCHEDULES if is_daily(one)}
+    for tenant in active_tenants().filter(is_platform=False):
+        with schema_context(tenant.schema_name):
+            wishes = JobSchedule.objects.filter(is_on=True, local_hour__isnull=False, job__in=daily)
+            runs = [_run_at_hour(tenant, wish.job, now, wish.local_hour or 0) for wish in wishes]
+        for run in filter(None, runs):
             send_to(tenant.schema_name, run_requested, str(run.pk))
 
 
@@ -67,22 +82,31 @@ def heartbeat() -> None:
     cache.set(HEARTBEAT_KEY, timezone.now().timestamp(), timeout=600)
 
 
-def _run_for(tenant: Tenant, job: str, now: datetime, step_minutes: int, default_hour: int | None) -> JobRun | None:
+def _run_for(tenant: Tenant, job: str, now: datetime, step_minutes: float, default_hour: int | None) -> JobRun | None:
     own = JobSchedule.objects.filter(job=job).first()
     if own is not None and not own.is_on:
         return None
-    hour = own.local_hour if own is not None and own.local_hour is not None else default_hour
-    if default_hour is None:
-        tick = _floor(now, step_minutes)
-    else:
-        local = now.astimezone(ZoneInfo(tenant.time_zone))
-        if local.hour != hour:
-            return None
-        # One tick a local day, also on the day on which the clocks go back and the hour comes twice.
-        tick = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    hour = own.local_hour if own is not None else None
+    if default_hour is not None:
+        return _run_at_hour(tenant, job, now, default_hour if hour is None else hour)
+    if hour is not None and step_minutes >= MINUTES_OF_DAY:
+        return None  # fan_out_own_hours asks for it
+    return request_run(name=job, by=BEAT, at=now, tick=_floor(now, step_minutes))
+
+
+def _run_at_hour(tenant: Tenant, job: str, now: datetime, hour: int) -> JobRun | None:
+    """Ask for the run of a house's own day once its hour has come; a day whose hour was missed is caught up once."""
+    local = now.astimezone(ZoneInfo(tenant.time_zone))
+    # One tick a local day, also on the day on which the clocks go back and the hour comes twice.
+    tick = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    if local.hour < hour:
+        return None
+    # Later than its hour it runs only where it ran before: nobody missed what was never due.
+    if local.hour > hour and not JobRun.objects.filter(job=job, tick__lt=tick).exists():
+        return None
     return request_run(name=job, by=BEAT, at=now, tick=tick)
 
 
-def _floor(moment: datetime, step_minutes: int) -> datetime:
+def _floor(moment: datetime, step_minutes: float) -> datetime:
     step = step_minutes * 60
     return datetime.fromtimestamp(moment.timestamp() // step * step, tz=moment.tzinfo)

@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from django.db import connection
 from django.utils import timezone
+from django.utils.html import escape
 from django_celery_beat.models import PeriodicTask
 from django_tenants.utils import schema_context, tenant_context
 
@@ -15,7 +16,7 @@ from tracker.automation.models import JobRun, JobSchedule
 from tracker.automation.registry import JobResult, job
 from tracker.automation.schedule import ensure_schedules
 from tracker.automation.services import execute, request_run, run_all, run_job
-from tracker.automation.tasks import fan_out, sweep_runs
+from tracker.automation.tasks import fan_out, fan_out_own_hours, sweep_runs
 from tracker.flags.services import switch
 from tracker.lib.actors import SYSTEM
 from tracker.lib.errors import NotFound
@@ -171,6 +172,91 @@ def test_a_house_may_choose_its_hour_and_switch_a_job_off(tenant, other_tenant):
         dispatch(local_hour=8)
 
     assert ran == ["acme"]
+
+
+def test_a_house_may_choose_the_hour_of_a_job_that_runs_once_a_day(tenant, other_tenant, settings):
+    settings.JOB_SCHEDULES = [{"job": "count", "minute": "0", "hour": "2", "step_minutes": 24 * 60}]
+    JobSchedule.objects.create(job="count", local_hour=6)
+    Tenant.objects.filter(pk=tenant.pk).update(time_zone="Europe/Berlin")
+
+    # 06:00 in Berlin is 05:00 UTC in winter; beta has no wish of its own.
+    for hour in (2, 4, 5, 6):
+        with time_machine.travel(datetime(2031, 1, 15, hour, 5, tzinfo=UTC), tick=False):
+            before = len(ran)
+            if hour == 2:
+                dispatch(step_minutes=24 * 60)
+            with schema_context("public"):
+                fan_out_own_hours.apply(headers={"_schema_name": "public"})
+            assert ran[before:] == {2: ["beta"], 5: ["acme"]}.get(hour, [])
+
+
+def test_a_morning_that_was_missed_is_caught_up_once(tenant):
+    for day, hours in ((14, [8]), (15, [11, 12, 13]), (16, [7, 8, 9])):
+        for hour in hours:
+            with time_machine.travel(datetime(2031, 1, day, hour, 5, tzinfo=UTC), tick=False):
+                dispatch(local_hour=8)
+
+    ticks = JobRun.objects.order_by("queued_at").values_list("tick__day", "queued_at__hour")
+    assert list(ticks) == [(14, 8), (15, 11), (16, 8)]
+
+
+def test_hours_that_were_missed_are_caught_up_by_one_run(tenant):
+    for hour in (5, 9):  # beat was down from 6 to 9, and its row is due once when it comes back
+        with time_machine.travel(datetime(2031, 1, 1, hour, 10, tzinfo=UTC), tick=False):
+            dispatch()
+
+    assert ran.count("acme") == 2
+
+
+def test_a_clock_that_jumps_ahead_and_back_runs_each_tick_once(tenant):
+    for hour, minute in ((5, 10), (9, 10), (5, 20), (6, 10), (9, 30)):
+        with time_machine.travel(datetime(2031, 1, 1, hour, minute, tzinfo=UTC), tick=False):
+            dispatch()
+
+    assert list(JobRun.objects.order_by("tick").values_list("tick__hour", flat=True)) == [5, 6, 9]
+    assert ran.count("acme") == 3
+
+
+def test_a_scheduled_run_that_fails_is_tried_three_times_and_says_why(tenant):
+    with schema_context("public"):
+        fan_out.apply(kwargs={"job": "break", "step_minutes": 60}, headers={"_schema_name": "public"})
+    after_first = JobRun.objects.get()
+    JobRun.objects.update(queued_at=timezone.now() - timedelta(minutes=5))
+    for _sweep in range(4):
+        with schema_context("public"):
+            sweep_runs.apply(headers={"_schema_name": "public"})
+
+    given_up = JobRun.objects.get()
+    assert (after_first.status, after_first.attempts, after_first.error) == (
+        "queued",
+        1,
+        "Try 1 of 3: ValueError: out of order",
+    )
+    assert (given_up.status, given_up.attempts, given_up.error) == ("failed", 3, "ValueError: out of order")
+
+
+def test_history_says_who_started_a_run_how_long_it_took_and_what_it_changed(client, administrator, login):
+    login(client, administrator)
+    client.post("/admin/automation/jobrun/run/count")
+    execute(run=JobRun.objects.get())
+    JobRun.objects.update(
+        started_at=datetime(2031, 1, 1, 5, 0, tzinfo=UTC), finished_at=datetime(2031, 1, 1, 5, 0, 7, tzinfo=UTC)
+    )
+
+    html = client.get("/admin/automation/jobrun/").text
+
+    starter = escape(JobRun.objects.get().started_by["label"])
+    assert [words for words in ("7.0 s", "Counted to one.", starter) if words not in html] == []
+
+
+def test_an_hour_is_refused_for_a_job_that_runs_more_than_once_a_day(client, administrator, login, settings):
+    settings.JOB_SCHEDULES = [{"job": "count", "minute": "5", "hour": "*", "step_minutes": 60}]
+    login(client, administrator)
+
+    refused = client.post("/admin/automation/jobschedule/add/", {"job": "count", "is_on": "on", "local_hour": "6"})
+
+    assert "does not run once a day" in refused.text
+    assert not JobSchedule.objects.exists()
 
 
 def test_a_run_whose_message_was_lost_is_swept_up(tenant, other_tenant):

@@ -34,7 +34,7 @@ class Stack:
         self.port = _free_port()
         self.environment = {name: value for name, value in os.environ.items() if name not in OWN}
         self.environment |= {"TRACKER_STATE": str(folder), "PORT": str(self.port)}
-        self.environment |= {"WEB_WORKERS": "1", "WORKER_PROCESSES": "1"}
+        self.environment |= {"WEB_WORKERS": "1", "WORKER_PROCESSES": "1", "DEMO": "0"}
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -178,6 +178,14 @@ def test_the_product_serves_survives_a_kill_without_orphans_and_stops_in_order(s
     first = stack.up()
     _wait_until_served(stack, first)
     stack.query("CREATE TABLE kept AS SELECT 1 AS one")
+    steps = re.findall(r"^stack +\| +(.+): [\d.]+ s$", stack.said.read_text(), re.MULTILINE)
+    assert steps == [
+        "servers",
+        "migrations",
+        "the platform's tenant",
+        "preparing, static files included",
+        "web answers",
+    ]
 
     assert stack("up", PORT=str(_free_port())).stderr.startswith(f"It is running already, as process {first.pid}:")
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tracker.automation.models import JobRun, JobSchedule
 from tracker.automation.registry import Job, all_jobs
+from tracker.automation.schedule import is_daily
 from tracker.dashboards.cards import Card
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
@@ -122,7 +123,7 @@ def next_run(name: str, own: JobSchedule | None, at: datetime, zone: ZoneInfo) -
     if plan is None:
         return None
     hour = plan.get("local_hour") if own is None or own.local_hour is None else own.local_hour
-    if plan.get("local_hour") is not None:
+    if hour is not None and is_daily(plan):
         local = at.astimezone(zone)
         due = local.replace(hour=hour, minute=int(plan["minute"]), second=0, microsecond=0)
         return due if due > local else due + DAY
