@@ -17,7 +17,8 @@ RUN apt-get update \
         > /etc/apt/sources.list.d/pgdg.list \
     && apt-get update \
     && apt-get install --yes --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
-        fonts-dejavu-core fonts-noto-core fonts-noto-cjk postgresql-client-18 \
+        fontconfig fonts-dejavu-core fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji \
+        postgresql-client-18 \
     && apt-get purge --yes curl && apt-get autoremove --yes && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --create-home --shell /usr/sbin/nologin tracker
 COPY --from=build /opt/venv /opt/venv

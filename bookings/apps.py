@@ -10,4 +10,4 @@ class BookingsConfig(AppConfig):
     also_in_schema = ("move_claims_with_episode()",)
 
     def ready(self) -> None:
-        from bookings import automation, subscribers  # noqa: F401
+        from bookings import automation, checks, subscribers  # noqa: F401

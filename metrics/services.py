@@ -39,6 +39,8 @@ from tracker.lib.actors import Actor, HasActor
 from tracker.lib.errors import Conflict, DomainError
 
 MILLION = Decimal(1_000_000)
+# PostgreSQL: a row that an exclusion constraint keeps out.
+EXCLUSION_VIOLATION = "23P01"
 
 
 # --- shows and episodes -----------------------------------------------------------------------------------------------
@@ -87,7 +89,8 @@ def change_podcast(*, podcast: Podcast, by: HasActor | Actor, at: datetime, **ch
 def change_episode(*, episode: Episode, by: HasActor | Actor, at: datetime, **changes: Any) -> Episode:
     """Change what is known of an episode. Its show stays: figures and bookings belong to both.
 
-    Emits episode.moved with {from, to} when its drop moves. Raises Conflict("guid_taken").
+    Emits episode.moved with {from, to} when its drop moves. Raises Conflict("guid_taken"), Conflict("slot_taken") when
+    what was sold in it would meet at its new drop what was sold over the whole show.
     """
     if "podcast" in changes:
         raise TypeError("an episode stays with its show")
@@ -96,7 +99,15 @@ def change_episode(*, episode: Episode, by: HasActor | Actor, at: datetime, **ch
     if guid and Episode.objects.filter(podcast=episode.podcast_id, guid=guid).exclude(pk=episode.pk).exists():
         raise Conflict("guid_taken", f"Another episode of this show has the guid {guid}.")
     before = episode.drops_at
-    _changed(episode, changes)
+    try:
+        with transaction.atomic():
+            _changed(episode, changes)
+    except IntegrityError as problem:
+        # Floors above keep what was sold in step with the drop, by a trigger; the database refuses two in one place.
+        if getattr(problem.__cause__, "sqlstate", "") != EXCLUSION_VIOLATION:
+            raise
+        message = "At that moment an ad unit of this episode is sold over the whole show already. Choose another drop."
+        raise Conflict("slot_taken", message, field="drops_at") from None
     if episode.drops_at != before:
         told = {"from": _told(before), "to": _told(episode.drops_at), "podcast_id": str(episode.podcast_id)}
         emit("episode.moved", subject=episode, by=by, at=at, data={"episode_id": str(episode.pk), **told})

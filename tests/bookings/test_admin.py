@@ -163,3 +163,40 @@ def test_the_print_view_shows_the_order_to_its_own_advertiser_only(client, login
     answer = client.get(reverse("bookings:order-print", args=[booking.order_id]))
 
     assert answer.status_code == 404
+
+
+# --- an episode that moves ---
+def sold_twice_at_another_drop():
+    """An episode with a read of its own, sixty days ahead, and a flight over the whole show before it."""
+    podcast = make_podcast()
+    unit = make_ad_unit(podcast)
+    episode = make_episode(podcast, title="Night trains", drops_at=NOON + timedelta(days=60))
+    make_booking(ad_unit=unit, episode=episode)
+    make_booking(ad_unit=unit, flight_start=NOON + timedelta(days=1), flight_end=NOON + timedelta(days=29))
+    return episode
+
+
+def test_a_drop_moved_onto_a_sold_slot_is_a_red_line_at_its_field(desk):
+    episode = sold_twice_at_another_drop()
+    body = {"title": "Night trains 2", "drops_at_0": "2026-11-30", "drops_at_1": "06:00:00", "guid": "", "number": ""}
+
+    page = desk.post(f"/admin/metrics/episode/{episode.pk}/change/", body)
+
+    assert page.status_code == 200
+    (error,) = page.context["adminform"].form.errors["drops_at"]
+    assert error.startswith("At that moment an ad unit of this episode is sold over the whole show")
+    assert "Night trains 2" in page.content.decode()
+    moved = desk.post(f"/admin/metrics/episode/{episode.pk}/change/", body | {"drops_at_0": "2027-03-01"})
+    assert moved.status_code == 302
+    episode.refresh_from_db()
+    assert (episode.title, episode.drops_at.date().isoformat()) == ("Night trains 2", "2027-03-01")
+
+
+def test_the_same_move_over_the_api_is_a_conflict(api):
+    episode = sold_twice_at_another_drop()
+
+    answer = api.patch(
+        f"/api/v1/episodes/{episode.pk}", '{"drops_at": "2026-11-30T06:00:00Z"}', content_type="application/json"
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "slot_taken")

@@ -7,15 +7,27 @@ import pytest
 from pypdf import PdfReader
 
 from bookings import pdf
+from bookings.checks import fonts_for_every_name
 from bookings.document import OrderDocument, clean
 from bookings.models import InsertionOrder, OrderProfile
 from bookings.paper import brand_colours, money, percent, span
 from bookings.queries.documents import document_of, standing_of
 from bookings.services import export_pdf, number_order
+from deals.models import Contact
 from deals.services import add_agency
-from tests.factories import NOON, make_ad_unit, make_booking, make_campaign, make_podcast, make_sponsor
+from tests.factories import (
+    NOON,
+    make_ad_unit,
+    make_agency,
+    make_booking,
+    make_campaign,
+    make_episode,
+    make_podcast,
+    make_sponsor,
+)
 from tracker.events.models import Event
 from tracker.lib.actors import SYSTEM
+from tracker.lib.fonts import missing_scripts
 
 pytestmark = pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine")
 
@@ -164,9 +176,23 @@ def test_hostile_text_in_every_field_is_printed_as_text_and_fetches_nothing(tena
         measurement_of_record=storable[:40],
         own_terms={"2": {"title": storable, "text": storable}},
     )
-    sponsor = make_sponsor(name=storable, category=storable[:120], billing_address=storable, tax_number=storable[:64])
+    agency = make_agency(name=storable, billing_address=storable, tax_number=storable[:64], commission_permille=150)
+    sponsor = make_sponsor(
+        name=storable,
+        category=storable[:120],
+        billing_address=storable,
+        billing_name=storable,
+        tax_number=storable[:64],
+    )
+    for side in ({"sponsor": sponsor}, {"agency": agency}):
+        Contact.objects.create(name=storable, title=storable[:120], email="a@b.example", **side)
     unit = make_ad_unit(make_podcast(title=storable, language="ar"), name=storable[:120])
-    booking = make_booking(campaign=make_campaign(sponsor=sponsor, name=storable), ad_unit=unit)
+    booking = make_booking(
+        campaign=make_campaign(sponsor=sponsor, agency=agency, name=storable),
+        ad_unit=unit,
+        episode=make_episode(unit.podcast, title=storable),
+        external_ref=storable[:100],
+    )
     InsertionOrder.objects.update(buyer_reference=storable[:100])
     monkeypatch.setattr("socket.socket.connect", _no_network)
 
@@ -205,6 +231,20 @@ def test_names_from_everywhere_are_drawn(tenant):
     rows = fonts.splitlines()[2:]
     # Every face is embedded: the column before "sub" says so.
     assert all(" yes " in row for row in rows)
+
+
+def test_scripts_that_no_font_here_draws_are_named_with_their_packages(monkeypatch, client):
+    monkeypatch.setattr("tracker.lib.fonts._has", lambda _program, asked: asked not in (":lang=ja", ":charset=1f399"))
+    missing_scripts.cache_clear()
+    try:
+        (warning,) = fonts_for_every_name(None)
+        told = client.get("/readyz").json()["checks"]["fonts"]
+    finally:
+        missing_scripts.cache_clear()
+
+    assert "Japanese, emoji" in warning.msg
+    assert "fonts-noto-cjk fonts-noto-color-emoji" in warning.hint
+    assert told["missing"] == ["Japanese", "emoji"]
 
 
 def test_without_pango_the_export_says_what_to_do_and_leads_to_the_print_view(tenant, api, monkeypatch):

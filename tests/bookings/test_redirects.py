@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -295,6 +296,54 @@ def test_kill_9_of_a_web_process_loses_no_click_that_was_answered(tenant, settin
 
     # One more may have been kept whose answer the listener never saw.
     assert len(answered) <= counted() <= len(answered) + 1
+
+
+DRAINER = """
+import os, sys
+sys.path.insert(0, {root!r})
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+import django
+from django.conf import settings
+django.setup()
+settings.MEDIA_ROOT = {media!r}
+from django.db import connections
+connections["default"].settings_dict["NAME"] = {database!r}
+from django.utils import timezone
+from django_tenants.utils import schema_context
+import bookings.clicks as clicks
+# Ten clicks a transaction, so that a death has many places to come to.
+clicks.A_READ = 440
+os.write(1, b"go")
+with schema_context("acme"):
+    while True:
+        clicks.drain_clicks(at=timezone.now())
+"""
+
+
+@pytest.mark.own_database
+def test_kill_9_of_the_drainer_neither_loses_nor_doubles_a_click(tenant, settings):
+    link = a_kept_link(tenant)
+    database = connections["default"].settings_dict["NAME"]
+    words = {"root": str(Path(__file__).resolve().parents[2]), "media": str(settings.MEDIA_ROOT)}
+    program = DRAINER.format(**words, database=database)
+    kept, cut_short = 0, 0
+    for round_number in range(4):
+        for _click in range(2_000):
+            keep_click("acme", link.pk)
+        kept += 2_000
+        process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+        assert process.stdout.read(2) == b"go"
+        time.sleep(0.2 + 0.07 * round_number)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=10)
+        cut_short += 0 < sum(LinkClicks.objects.values_list("clicks", flat=True)) < kept
+
+    while drain_clicks(at=timezone.now()):
+        pass
+
+    assert sum(LinkClicks.objects.values_list("clicks", flat=True)) == kept
+    # The deaths came in the middle of the work, or this would show nothing.
+    assert cut_short
 
 
 @pytest.mark.own_database

@@ -17,6 +17,7 @@ from django_celery_beat.models import PeriodicTask
 from django_tenants.utils import get_public_schema_name, schema_context
 from redis import RedisError
 
+from tracker.lib.fonts import missing_scripts
 from tracker.tenants.models import Tenant
 from tracker.tenants.routing import is_migrated
 from tracker.tenants.wholeness import incomplete
@@ -105,12 +106,21 @@ def _pango() -> dict[str, Any]:
     return {"ok": False, "reason": "Pango is missing: PDFs answer 503, their print views work"}
 
 
+def _fonts() -> dict[str, Any]:
+    """Name the scripts that no font here draws. PDFs are made all the same, with boxes in place of such names."""
+    missing = missing_scripts()
+    if not missing:
+        return {"ok": True}
+    return {"ok": True, "missing": list(missing), "install": sorted(set(missing.values()))}
+
+
 CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     "database": _database,
     "queue": _queue,
     "beat": _beat,
     "tenants": _tenants,
     "pango": _pango,
+    "fonts": _fonts,
 }
 
 
