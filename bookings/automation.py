@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from bookings.clicks import drain_clicks
+from bookings.delivery import digest
 from bookings.delivery import upkeep as delivery
 from bookings.services.copies import check_late_copies
 from bookings.services.upkeep import end_holds, move_due_bookings
@@ -46,6 +47,14 @@ def keep_delivery(*, at: datetime) -> JobResult:
 def settle_makegoods(*, at: datetime) -> JobResult:
     """Warn of lines that will fall short, settle replacements that ran, remind of cases that are due."""
     return delivery.settle_makegoods(at=at)
+
+
+@job("delivery-digest")
+def send_delivery_digests(*, at: datetime) -> JobResult:
+    """Mail everybody, once a day, the makegoods and proofs whose deadlines are near or past."""
+    run = digest.send_digests(at=at)
+    summary = f"{run.sent} letters about {run.items} deadlines sent, {run.failed} failed"
+    return JobResult(summary=summary, counts={"sent": run.sent, "items": run.items, "failed": run.failed})
 
 
 @job("drain-clicks")

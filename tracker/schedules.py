@@ -12,6 +12,7 @@ SCHEDULES: list[dict[str, object]] = [
     {"job": "reap-imports", "minute": "*", "hour": "*", "step_minutes": 1},
     {"job": "pipeline-alerts", "minute": "0", "hour": "*", "step_minutes": 60, "local_hour": 8},
     {"job": "desk-digest", "minute": "0", "hour": "*", "step_minutes": 60, "local_hour": 8},
+    {"job": "delivery-digest", "minute": "0", "hour": "*", "step_minutes": 60, "local_hour": 8},
     {"job": "move-bookings", "minute": "5", "hour": "*", "step_minutes": 60},
     {"job": "late-copy", "minute": "15", "hour": "*", "step_minutes": 60},
     {"job": "settle-makegoods", "minute": "20", "hour": "*", "step_minutes": 60},

@@ -124,13 +124,9 @@ def agree_count(
         agreed_at=at,
         agreed_by=actor_of(by).as_json(),
     )
-    before = standing_agreement(booking)
-    if before is not None:
-        # The old one steps aside first: only one agreement of a period may stand.
-        AgreedCount.objects.filter(pk=before.pk).update(replaced_by=before)
+    # The old one steps aside first, since one agreement of a period stands; its reference is checked at the end.
+    AgreedCount.objects.filter(booking=booking, replaced_by__isnull=True).update(replaced_by=agreed.pk)
     agreed.save()
-    if before is not None:
-        AgreedCount.objects.filter(pk=before.pk).update(replaced_by=agreed)
     data = {"io_id": str(booking.pk), "impressions": impressions, "reason": agreed.reason}
     emit("io.count_agreed", subject=booking, by=by, at=at, data=data)
     return agreed

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from bookings.makegoods.ranking import RankedSlot
 from bookings.makegoods.services import confirm_proposal, locked, move_case, write_entry
 from bookings.models import IOBooking, Makegood, MakegoodEntry, MakegoodOffer, MakegoodOption
-from bookings.services import move_booking, schedule_booking
+from bookings.services import schedule_booking
 from tracker.lib.actors import Actor, HasActor
 from tracker.lib.errors import Conflict, DomainError, NotFound
 
@@ -141,13 +141,6 @@ def decline_offer(*, offer: MakegoodOffer, name: str, at: datetime, note: str = 
     write_entry(case, MakegoodEntry.Bucket.OFFERED, -case.offered_impressions, by, at, note=note)
     case.offered_impressions = 0
     return move_case(case, Status.DECLINED, by, at, reason=note[:500])
-
-
-def release_replacement(*, case: Makegood, by: HasActor | Actor, at: datetime, reason: str) -> None:
-    """Cancel the replacement of a case that ends otherwise (a credit), unless it ran already."""
-    replacement = case.replacement
-    if replacement is not None and replacement.status in (IOBooking.Status.SCHEDULED, IOBooking.Status.ACTIVE):
-        move_booking(booking=replacement, to=IOBooking.Status.CANCELLED, by=by, at=at, reason=reason)
 
 
 def _answering(offer: MakegoodOffer, name: str, at: datetime) -> Actor:

@@ -163,7 +163,8 @@ def adjust_owed(*, case: Makegood, owed_impressions: int, by: HasActor | Actor, 
 def credit_makegood(*, case: Makegood, by: HasActor | Actor, at: datetime, reason: str = "") -> Makegood:
     """End a case by giving money back for all that is still outstanding. A second press changes nothing.
 
-    The credit is the value owed less the value already made good, so the two always add up to what was owed.
+    The credit is the value owed less the value already made good, so the two always add up to what was owed. What a
+    booked replacement delivered until now counts as made good, and it runs no further: nobody gets both.
     Emits makegood.credited.
     """
     case = locked(case)
@@ -171,6 +172,8 @@ def credit_makegood(*, case: Makegood, by: HasActor | Actor, at: datetime, reaso
         return case
     if case.status == Status.PROPOSED:
         case = confirm_proposal(case=case, by=by, at=at)
+    if case.status == Status.SCHEDULED:
+        _end_replacement(case, by, at, reason=reason or "credited")
     outstanding = case.outstanding_impressions
     case.credited_cents = case.owed_cents - value_of(case.booking, case.fulfilled_impressions)
     _clear_offer(case, by, at)
@@ -337,6 +340,21 @@ def _room(booking: IOBooking, *, apart_from: Makegood | None = None) -> int:
         cases = cases.exclude(pk=apart_from.pk)
     owed = cases.aggregate(owed=models.Sum("owed_impressions"))["owed"] or 0
     return max(0, booking.booked_impressions - owed)
+
+
+def _end_replacement(case: Makegood, by: HasActor | Actor, at: datetime, *, reason: str) -> None:
+    """Count what a replacement delivered so far for its case, and let it run no further."""
+    replacement = case.replacement
+    if replacement is None:
+        return
+    came = min(case.offered_impressions, max(0, delivered_of(replacement, at=at) or 0))
+    case.offered_impressions -= came
+    case.fulfilled_impressions += came
+    write_entry(case, Bucket.OFFERED, -came, by, at)
+    write_entry(case, Bucket.FULFILLED, came, by, at, replacement=replacement, note=reason)
+    running = (IOBooking.Status.SCHEDULED, IOBooking.Status.ACTIVE, IOBooking.Status.PAUSED)
+    if replacement.status in running:
+        move_booking(booking=replacement, to=IOBooking.Status.CANCELLED, by=by, at=at, reason=reason)
 
 
 def _clear_offer(case: Makegood, by: HasActor | Actor, at: datetime) -> None:

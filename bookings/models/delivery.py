@@ -271,3 +271,20 @@ class DeliveryPolicy(models.Model):
 
     def __str__(self) -> str:
         return str(_("Delivery policy"))
+
+
+class DeliveryDigest(models.Model):
+    """The morning mail of one person about makegoods and proofs was sent for one day; no second run sends it again."""
+
+    digest_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    sent_at = models.DateTimeField()
+    items = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "delivery_digests"
+        constraints = [models.UniqueConstraint(fields=["user", "day"], name="one_delivery_digest_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.day}"

@@ -302,11 +302,12 @@ def test_a_later_agreement_replaces_the_earlier_one(client, login, sales_manager
     line = closed_line(today)
     login(client, sales_manager)
 
-    for impressions in ("8700", "8600"):
+    for impressions in ("8700", "8600", "8650"):
         client.post(url(line, "/count"), {"impressions": impressions, "reason": "talked"})
 
-    first, second = AgreedCount.objects.order_by("agreed_at")
-    assert (first.replaced_by, second.replaced_by, second.impressions) == (second, None, 8_600)
+    first, second, third = AgreedCount.objects.order_by("agreed_at")
+    assert (first.replaced_by, second.replaced_by, third.replaced_by) == (second, third, None)
+    assert third.impressions == 8_650
 
 
 def test_billing_never_exceeds_the_contract(client, login, sales_manager, today):

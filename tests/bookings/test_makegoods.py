@@ -1,54 +1,26 @@
-"""Cases from press to end: what is owed, offered, fulfilled, credited and waived always adds up."""
+"""Cases from press to end: opened, offered, answered, made good, credited, waived."""
 
-from collections import Counter
 from datetime import date, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from bookings.delivery.queries import makegoods_pending, pacing_of
-from bookings.delivery.upkeep import settle_makegoods, take_snapshots
 from bookings.makegoods.offers import accept_offer, decline_offer, offer_makegood, offer_of_link
-from bookings.makegoods.ranking import RankedSlot, ranked_slots
+from bookings.makegoods.ranking import RankedSlot
 from bookings.makegoods.services import (
     adjust_owed,
     credit_makegood,
-    open_makegood,
-    propose_makegood,
     settle_replacement,
     waive_makegood,
-    withdraw_proposal,
 )
-from bookings.models import AdUnit, DeliverySnapshot, IOBooking, Makegood, MakegoodEntry
+from bookings.models import AdUnit, IOBooking, Makegood, MakegoodEntry
 from bookings.services import move_booking
-from tests.bookings.deliveries import NOV, NOW, make_episode, make_line, make_show, measure, nov, teach_curve
+from tests.bookings.cases import books_of, press, short_line, slot_of
+from tests.bookings.deliveries import NOW, make_episode, make_line, measure, nov
 from tracker.events.models import Event
 from tracker.lib.actors import SYSTEM
 from tracker.lib.errors import Conflict, DomainError, NotFound
-
-
-def short_line(*, delivered: int = 7_000, booked: int = 10_000, **fields) -> IOBooking:
-    """A dynamic line of 1 to 10 November that delivered 7,000 of 10,000, at a CPM of 25.00."""
-    show = make_show()
-    measure(make_episode(show, nov(-30)), [delivered // 10] * 10 + [0] * 10)
-    return make_line(show=show, booked=booked, start=nov(1), end=nov(11), **fields)
-
-
-def press(line: IOBooking, reason: str = "short", **fields) -> Makegood:
-    return open_makegood(booking=line, reason=reason, by=SYSTEM, at=NOW, **fields)
-
-
-def slot_of(line: IOBooking, *, start=None, end=None) -> RankedSlot:
-    return RankedSlot(line.ad_unit, None, start or nov(25), end or nov(28), 3_000, "covers_all", "same position")
-
-
-def books_of(case: Makegood) -> dict[str, int]:
-    """The sums of a case's ledger by bucket."""
-    sums = MakegoodEntry.objects.filter(makegood=case).values_list("bucket").annotate(sum=Sum("impressions"))
-    return {bucket: total for bucket, total in sums if total}
 
 
 def test_a_case_owes_what_was_booked_and_not_delivered(tenant):
@@ -175,6 +147,22 @@ def test_a_declined_offer_ends_in_a_credit(tenant):
     assert credit_makegood(case=case, by=SYSTEM, at=NOW).credited_cents == 7_500
 
 
+def test_a_credit_ends_the_replacement_and_counts_what_it_delivered(tenant):
+    line = short_line()
+    case = press(line)
+    offer = offer_makegood(case=case, slots=[slot_of(line)], by=SYSTEM, at=NOW).offer
+    accept_offer(offer=offer, option_id=offer.options.get().pk, name="Lena", at=NOW)
+    # Its first day brought 400 of the 3,000.
+    measure(make_episode(line.ad_unit.podcast, nov(24)), [400], first=date(2026, 11, 25))
+
+    case = credit_makegood(case=case, by=SYSTEM, at=nov(26, 9), reason="the sponsor changed its mind")
+
+    # 3,000 owed = 400 made good + 2,600 credited; 75.00 = 10.00 + 65.00.
+    assert (case.fulfilled_impressions, case.credited_impressions, case.credited_cents) == (400, 2_600, 6_500)
+    assert books_of(case) == {"owed": 3_000, "fulfilled": 400, "credited": 2_600}
+    assert IOBooking.objects.get(makegood_of=line).status == "cancelled"
+
+
 def test_a_slot_that_was_sold_meanwhile_leaves_the_offer_waiting(tenant):
     line = short_line()
     unit = AdUnit.objects.create(
@@ -242,222 +230,3 @@ def test_the_database_refuses_a_ledger_that_does_not_add_up(tenant):
             Makegood.objects.filter(pk=case.pk).update(**columns)
     with pytest.raises(Exception, match="Cannot"), transaction.atomic():
         MakegoodEntry.objects.filter(makegood=case).update(impressions=1)
-
-
-# --- the ledger, whatever the order of events -------------------------------------------------------------------------
-_STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("press"), st.sampled_from(["short", "late", "stale"]), st.integers(0, 6_000)),
-        st.tuples(st.sampled_from(["offer", "accept", "decline", "credit", "waive"]), st.integers(0, 2), st.just(0)),
-        st.tuples(st.just("settle"), st.integers(0, 2), st.integers(0, 5_000)),
-        st.tuples(st.just("adjust"), st.integers(0, 2), st.integers(0, 6_000)),
-    ),
-    max_size=14,
-)
-
-
-def take_step(line: IOBooking, what: str, which, count: int, number: int) -> None:
-    if what == "press":
-        press(line, which, owed_impressions=count)
-        return
-    cases = list(Makegood.objects.filter(booking=line).order_by("pk"))
-    if not cases:
-        return
-    case = cases[which % len(cases)]
-    waiting = case.offers.filter(answer="").first()
-    if what == "offer":
-        start = nov(40 + 4 * number)
-        offer_makegood(case=case, slots=[slot_of(line, start=start, end=start + timedelta(days=3))], by=SYSTEM, at=NOW)
-    elif what == "accept" and waiting:
-        accept_offer(offer=waiting, option_id=waiting.options.get().pk, name="Lena", at=NOW)
-    elif what == "decline" and waiting:
-        decline_offer(offer=waiting, name="Lena", at=NOW)
-    elif what == "credit":
-        credit_makegood(case=case, by=SYSTEM, at=NOW)
-    elif what == "waive":
-        waive_makegood(case=case, by=SYSTEM, at=NOW, reason="agreed")
-    elif what == "settle":
-        settle_replacement(case=case, delivered=count, by=SYSTEM, at=NOW)
-    elif what == "adjust":
-        adjust_owed(case=case, owed_impressions=count, by=SYSTEM, at=NOW, reason="restated")
-
-
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-@given(steps=_STEPS)
-def test_whatever_happens_the_ledger_adds_up_and_no_more_is_owed_than_was_booked(tenant, steps):
-    line = short_line(status="active")
-    for number, (what, which, count) in enumerate(steps):
-        try:
-            with transaction.atomic():
-                take_step(line, what, which, count, number)
-        except DomainError:
-            continue
-
-        owed = 0
-        for case in Makegood.objects.filter(booking=line):
-            books = Counter(books_of(case))
-            columns = {
-                "owed": case.owed_impressions,
-                "offered": case.offered_impressions,
-                "fulfilled": case.fulfilled_impressions,
-                "credited": case.credited_impressions,
-                "waived": case.waived_impressions,
-            }
-            assert books == Counter({bucket: count for bucket, count in columns.items() if count})
-            assert case.unsettled_impressions >= 0
-            if case.status in ("fulfilled", "credited", "waived"):
-                assert case.outstanding_impressions == 0
-            assert 0 <= case.credited_cents <= case.owed_cents
-            owed += case.owed_impressions
-        assert owed <= line.booked_impressions
-
-
-# --- what the jobs do -------------------------------------------------------------------------------------------------
-def test_a_line_projected_short_is_proposed_once_and_withdrawn_when_it_recovers(tenant):
-    show = make_show()
-    episode = make_episode(show, nov(-30))
-    line = make_line(show=show, booked=60_000, start=nov(1), end=nov(61))
-    measure(episode, [700, 705, 695, 702, 698] * 4)
-
-    settle_makegoods(at=NOW)
-    settle_makegoods(at=NOW)
-
-    (case,) = Makegood.objects.all()
-    # 700 a day for 60 days: 42,000 of 60,000. Notice is due 14 days before the 30th of December.
-    assert (case.status, case.reason, case.owed_impressions) == ("proposed", "projected_short", 18_000)
-    assert case.due_on == date(2026, 12, 16)
-    # A warning is not a debt.
-    assert books_of(case) == {}
-    assert [one.is_proposed for one in makegoods_pending(at=NOW)] == [True]
-    assert Event.objects.filter(type="makegood.proposed").count() == 1
-
-    measure(episode, [1_300] * 20)
-    settle_makegoods(at=NOW)
-
-    case.refresh_from_db()
-    assert (case.status, line.makegoods.count()) == ("withdrawn", 1)
-
-
-def test_after_the_notice_deadline_nothing_new_is_proposed(tenant):
-    show = make_show()
-    make_line(show=show, booked=30_000)
-    measure(make_episode(show, nov(-30)), [700] * 20)
-
-    # Measuring closes on the 30th, so notice was due on the 16th.
-    settle_makegoods(at=NOW)
-
-    assert not Makegood.objects.exists()
-
-
-def test_a_proposal_that_comes_true_is_the_case(tenant):
-    line = short_line()
-    proposed = propose_makegood(booking=line, owed_impressions=2_500, due_on=NOV, by=SYSTEM, at=NOW)
-
-    case = press(line)
-
-    assert (case.pk, case.status, case.reason, case.owed_impressions) == (proposed.pk, "opened", "short", 3_000)
-    assert books_of(case) == {"owed": 3_000}
-    with pytest.raises(Conflict):
-        withdraw_proposal(case=case, by=SYSTEM, at=NOW, reason="no")
-
-
-def test_a_replacement_that_ran_is_counted_for_its_case(tenant):
-    line = short_line(status="makegood")
-    case = press(line)
-    offer, _token = offer_makegood(case=case, slots=[slot_of(line)], by=SYSTEM, at=NOW)
-    accept_offer(offer=offer, option_id=offer.options.get().pk, name="Lena", at=NOW)
-    # The 25th to the 27th bring 1,200 a day.
-    measure(make_episode(line.ad_unit.podcast, nov(-20)), [1_200] * 3, first=date(2026, 11, 25))
-
-    settle_makegoods(at=nov(27, 9))
-    case.refresh_from_db()
-    before = case.status
-    settle_makegoods(at=nov(28, 9))
-    case.refresh_from_db()
-
-    assert (before, case.status, case.fulfilled_impressions) == ("scheduled", "fulfilled", 3_000)
-    line.refresh_from_db()
-    assert line.status == "completed"
-    (pace,) = pacing_of([line], at=nov(28, 9))
-    assert (pace.own_delivered, pace.makegood_delivered, pace.delivered) == (7_000, 3_600, 10_600)
-
-
-def test_a_cancelled_replacement_opens_its_case_again(tenant):
-    line = short_line()
-    offer, _token = offer_makegood(case=press(line), slots=[slot_of(line)], by=SYSTEM, at=NOW)
-    replacement = accept_offer(offer=offer, option_id=offer.options.get().pk, name="Lena", at=NOW)
-    move_booking(booking=replacement, to="cancelled", by=SYSTEM, at=NOW, reason="the show moved its day")
-
-    settle_makegoods(at=NOW)
-
-    case = Makegood.objects.get()
-    assert (case.status, case.unsettled_impressions, case.replacement) == ("opened", 3_000, None)
-
-
-def test_restated_counts_correct_what_an_opened_case_owes(tenant):
-    line = short_line(status="makegood")
-    press(line)
-    episode = line.ad_unit.podcast.episodes.get()
-
-    measure(episode, [800] * 10)
-    settle_makegoods(at=NOW)
-
-    case = Makegood.objects.get()
-    # 8,000 after all: 2,000 are owed.
-    assert (case.owed_impressions, case.delivered_impressions, books_of(case)) == (2_000, 8_000, {"owed": 2_000})
-
-    measure(episode, [1_000] * 10)
-    settle_makegoods(at=NOW)
-
-    case.refresh_from_db()
-    line.refresh_from_db()
-    assert (case.status, case.owed_impressions, line.status) == ("waived", 0, "completed")
-
-
-def test_cases_that_are_due_are_told_once_a_day(tenant):
-    press(short_line(), due_on=date(2026, 11, 23))
-
-    for day in (21, 21, 22):
-        settle_makegoods(at=nov(day, 9))
-
-    assert Event.objects.filter(type="makegood.due").count() == 2
-
-
-def test_snapshots_keep_what_was_known_on_a_day(tenant):
-    show = make_show()
-    line = make_line(show=show, booked=30_000)
-    episode = make_episode(show, nov(-30))
-    measure(episode, [900] * 20)
-    take_snapshots(at=NOW)
-    measure(episode, [800] * 21)
-
-    take_snapshots(at=nov(22, 9))
-    result = take_snapshots(at=nov(22, 10))
-
-    known = DeliverySnapshot.objects.filter(booking=line).order_by("known_on")
-    assert [(one.known_on.day, one.as_of.day, one.delivered, one.band) for one in known] == [
-        (21, 20, 18_000, "behind"),
-        (22, 21, 16_800, "behind"),
-    ]
-    assert result.counts["lines"] == 1
-
-
-def test_slots_of_equal_value_come_first_and_others_are_asked_for(tenant):
-    show = make_show(title="The Salt Road")
-    teach_curve(show)
-    sold = make_line(show=show, delivery="baked_in", booked=10_000, start=nov(1), end=nov(15))
-    coming = make_episode(show, nov(25, 5), title="Pepper")
-    AdUnit.objects.create(podcast=show, name="Post-roll", position="post", duration_seconds=30, delivery="baked_in")
-    case = press(sold, "by_hand", owed_impressions=3_000)
-
-    slots = ranked_slots(case, at=NOW)
-
-    # The show's usual episode has 3,200.
-    assert [(slot.ad_unit.position, slot.fit, slot.forecast_impressions, slot.episode) for slot in slots] == [
-        ("mid", "covers_all", 3_200, coming),
-        ("post", "ask_first", 3_200, coming),
-    ]
-    assert slots[0].reason == "The Salt Road · about 3,200 downloads · same position"
-    assert slots[1].reason == "The Salt Road · about 3,200 downloads · weaker position · shorter, 30 s"
