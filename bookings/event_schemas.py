@@ -137,3 +137,6 @@ describe(
     is_overdue=FLAG,
     outstanding_impressions=COUNT,
 )
+describe(
+    "redemptions.imported", "a sponsor's report of orders by code was taken in", sponsor_id=ID, source=TEXT, rows=COUNT
+)

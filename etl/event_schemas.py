@@ -1,6 +1,6 @@
 """The data of this app's events."""
 
-from tracker.events.schemas import COUNT, ID, INSTANT, TEXT, describe, maybe, one_of
+from tracker.events.schemas import COUNT, ID, INSTANT, TEXT, describe, list_of, maybe, one_of
 
 IMPORT = {"import_id": ID, "source": TEXT, "file_name": TEXT}
 
@@ -13,7 +13,15 @@ describe(
     records_failed=COUNT,
 )
 describe("etl.error", "an import failed", **IMPORT, error=TEXT)
-describe("etl.import_undone", "an import was taken back", **IMPORT, removed=COUNT, restored=COUNT, kept=COUNT)
+describe(
+    "etl.import_undone",
+    "an import was taken back",
+    **IMPORT,
+    removed=COUNT,
+    restored=COUNT,
+    kept=COUNT,
+    podcast_ids=list_of(ID),
+)
 describe(
     "etl.health_alert",
     "no import has succeeded for 24 hours",

@@ -30,7 +30,7 @@ def note_deal(event: Event) -> None:
     _note(event, sponsors=Campaign.objects.filter(pk=event.subject_id).values_list("sponsor_id", flat=True))
 
 
-@subscribe("io.scheduled", "io.status_changed", "io.changed")
+@subscribe("io.scheduled", "io.status_changed", "io.changed", "io.delivered")
 def note_booking(event: Event) -> None:
     """A booking takes slots of its show and adds to the history of both."""
     pairs = IOBooking.objects.filter(pk=event.subject_id).values_list("campaign__sponsor_id", "ad_unit__podcast_id")
@@ -50,11 +50,21 @@ def note_episode(event: Event) -> None:
     _note(event, podcasts=Episode.objects.filter(pk=event.subject_id).values_list("podcast_id", flat=True))
 
 
-@subscribe("etl.import_completed")
+@subscribe("etl.import_completed", "etl.import_undone")
 def note_import(event: Event) -> None:
-    """An import that brought a newer picture of an audience changes the shows it tells of."""
+    """An import that brought a newer picture of an audience changes the shows it tells of; so does taking it back.
+
+    Daily figures alone bear on no signal until a line is completed (io.delivered).
+    """
     shares = AudienceShare.objects.filter(import_id=event.data.get("import_id"))
-    _note(event, podcasts=shares.values_list("podcast_id", flat=True).distinct())
+    shows = set(shares.values_list("podcast_id", flat=True).distinct())
+    _note(event, podcasts=shows | {UUID(pk) for pk in event.data.get("podcast_ids", [])})
+
+
+@subscribe("redemptions.imported")
+def note_redemptions(event: Event) -> None:
+    """Orders by promo code are part of how a sponsor's past placements went."""
+    _note(event, sponsors=[UUID(event.subject_id)])
 
 
 def _note(event: Event, *, podcasts: Collection[UUID] = (), sponsors: Collection[UUID] = ()) -> None:

@@ -48,21 +48,24 @@ EXCLUSION_VIOLATION = "23P01"
 def add_podcast(*, title: str, by: HasActor | Actor, at: datetime, slug: str = "", **fields: Any) -> Podcast:
     """Add a show. Without a slug one is made from the title, with a number behind it when it is taken.
 
-    Raises DomainError("title_required"), Conflict("slug_taken").
+    Emits podcast.added. Raises DomainError("title_required"), Conflict("slug_taken").
     """
     title = title.strip()
     if not title:
         raise DomainError("title_required", "A show needs a title.")
     if slug and Podcast.objects.filter(slug=slug).exists():
         raise Conflict("slug_taken", f"Another show has the short name {slug}.")
-    return Podcast.objects.create(title=title[:200], slug=slug or _free_slug(title), **fields)
+    podcast = Podcast.objects.create(title=title[:200], slug=slug or _free_slug(title), **fields)
+    emit("podcast.added", subject=podcast, by=by, at=at, data={"podcast_id": str(podcast.pk), "title": podcast.title})
+    return podcast
 
 
 @transaction.atomic
 def add_episode(*, podcast: Podcast, title: str, by: HasActor | Actor, at: datetime, **fields: Any) -> Episode:
     """Add an episode, out or planned. Without a word on it, one that drops in the future is planned.
 
-    Raises DomainError("title_required"), Conflict("guid_taken") for a guid that the show has already.
+    Emits episode.added. Raises DomainError("title_required"), Conflict("guid_taken") for a guid that the show has
+    already.
     """
     title = title.strip()
     if not title:
@@ -72,17 +75,25 @@ def add_episode(*, podcast: Podcast, title: str, by: HasActor | Actor, at: datet
         raise Conflict("guid_taken", f"{podcast} has an episode with the guid {guid} already.")
     drops_at = fields.get("drops_at")
     fields.setdefault("is_published", drops_at is None or drops_at <= at)
-    return Episode.objects.create(podcast=podcast, title=title[:300], **fields)
+    episode = Episode.objects.create(podcast=podcast, title=title[:300], **fields)
+    told = {"podcast_id": str(podcast.pk), "drops_at": _told(episode.drops_at)}
+    emit("episode.added", subject=episode, by=by, at=at, data={"episode_id": str(episode.pk), **told})
+    return episode
 
 
 @transaction.atomic
 def change_podcast(*, podcast: Podcast, by: HasActor | Actor, at: datetime, **changes: Any) -> Podcast:
-    """Change what is known of a show. Raises Conflict("slug_taken")."""
+    """Change what is known of a show. Emits podcast.changed, naming the fields. Raises Conflict("slug_taken")."""
     podcast = Podcast.objects.select_for_update().get(pk=podcast.pk)
     slug = changes.get("slug", podcast.slug)
     if slug != podcast.slug and Podcast.objects.filter(slug=slug).exists():
         raise Conflict("slug_taken", f"Another show has the short name {slug}.")
-    return _changed(podcast, changes)
+    fields = sorted(name for name, value in changes.items() if getattr(podcast, name) != value)
+    _changed(podcast, changes)
+    if fields:
+        data = {"podcast_id": str(podcast.pk), "fields": fields}
+        emit("podcast.changed", subject=podcast, by=by, at=at, data=data)
+    return podcast
 
 
 @transaction.atomic

@@ -11,6 +11,8 @@ from django.utils.translation import gettext as _
 
 from bookings.models import Redemption
 from deals.models import Sponsor
+from tracker.events.services import emit
+from tracker.lib.actors import SYSTEM, Actor, HasActor
 from tracker.lib.errors import DomainError
 
 COLUMNS = ("promo_code", "day", "orders", "revenue_cents")
@@ -25,11 +27,14 @@ class RedemptionsRead:
 
 
 @transaction.atomic
-def import_redemptions(*, lines: Iterable[str], sponsor: Sponsor, source: str, at: datetime) -> RedemptionsRead:
+def import_redemptions(
+    *, lines: Iterable[str], sponsor: Sponsor, source: str, at: datetime, by: HasActor | Actor = SYSTEM
+) -> RedemptionsRead:
     """Take a sponsor's report of sales by code and day: promo_code,day,orders[,revenue_cents].
 
     A row of the same code, day and source replaces the one before, so the same file twice changes nothing. Rows that
-    cannot be read are named and left out. Raises DomainError("unreadable_file") for a file without the columns.
+    cannot be read are named and left out. Emits redemptions.imported when it took any. Raises
+    DomainError("unreadable_file") for a file without the columns.
     """
     rows = csv.DictReader(lines)
     names = {(name or "").strip().lower() for name in rows.fieldnames or ()}
@@ -53,6 +58,9 @@ def import_redemptions(*, lines: Iterable[str], sponsor: Sponsor, source: str, a
         unique_fields=["sponsor", "promo_code", "day", "source"],
         update_fields=["orders", "revenue_cents", "recorded_at"],
     )
+    if taken:
+        data = {"sponsor_id": str(sponsor.pk), "source": source, "rows": len(taken)}
+        emit("redemptions.imported", subject=sponsor, by=by, at=at, data=data)
     return RedemptionsRead(len(taken), tuple(issues))
 
 

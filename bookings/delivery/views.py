@@ -203,7 +203,11 @@ def redemptions_import(request: HttpRequest, booking: IOBooking) -> str:
     try:
         text = io.TextIOWrapper(form["file"], encoding="utf-8-sig", newline="")
         read = import_redemptions(
-            lines=text, sponsor=booking.campaign.sponsor, source="sponsor report", at=timezone.now()
+            lines=text,
+            sponsor=booking.campaign.sponsor,
+            source="sponsor report",
+            by=request.user,
+            at=timezone.now(),
         )
     except UnicodeDecodeError as problem:
         raise DomainError("unreadable_file", _("This file is not text in UTF-8.")) from problem

@@ -10,7 +10,7 @@ from etl.models import Import
 from etl.services.lines import take_back_lines
 from metrics import reports
 from metrics import services as metrics
-from metrics.models import Episode, MetricSource, Podcast
+from metrics.models import AudienceShare, Episode, MetricSource, Podcast
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor, actor_of
 from tracker.lib.errors import Conflict
@@ -30,6 +30,8 @@ def undo_import(*, import_run: Import, by: HasActor | Actor, at: datetime) -> Im
     if run.status != Import.Status.COMPLETED or run.is_dry_run:
         raise Conflict("not_undoable", "Only an import that was completed can be taken back.")
     undone = metrics.undo_facts(import_id=run.pk, at=at, label=f"undo {run.file_name}")
+    shows = AudienceShare.objects.filter(import_id=run.pk).values_list("podcast_id", flat=True).distinct()
+    podcast_ids = sorted(map(str, shows))
     forgotten = reports.forget_reports(import_id=run.pk, at=at, label=f"undo {run.file_name}")
     lines = take_back_lines(run, by=by, at=at)
     told: dict[str, Any] = {
@@ -42,6 +44,8 @@ def undo_import(*, import_run: Import, by: HasActor | Actor, at: datetime) -> Im
     run.undone_at = at
     run.save(update_fields=["metadata", "undone_at"])
     data = {"import_id": str(run.pk), "source": run.source, "file_name": run.file_name, **told}
+    # Shows whose audience profile went: what is left of them is an older picture, or none.
+    data["podcast_ids"] = podcast_ids
     emit("etl.import_undone", subject=run, by=by, at=at, data=data)
     return run
 
