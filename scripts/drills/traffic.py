@@ -1,0 +1,207 @@
+"""Mixed traffic of many tenants for the load drill: what partners and pages ask for, at a steady rate, counted."""
+
+import http.client
+import json
+import queue
+import random
+import threading
+import time
+import uuid
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+House = dict[str, Any]
+# What is asked for, and how often of a hundred.
+MIX = {
+    "dashboard ops": 12,
+    "dashboard creator": 14,
+    "dashboard advertiser": 12,
+    "deal": 18,
+    "deals": 8,
+    "move a deal": 10,
+    "book": 6,
+    "booking": 10,
+    "upload": 4,
+    "imports": 4,
+    "PDF": 2,
+}
+HEADER = "day,episode_id,source,downloads,listeners,completion_rate,ctr,conversions,revenue_cents"
+
+
+@dataclass
+class Tally:
+    """What came of it: seconds by kind, what went wrong, what was accepted and must be there afterwards."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    wrong: Counter[str] = field(default_factory=Counter)
+    foreign: int = 0
+    accepted: Counter[str] = field(default_factory=Counter)
+    by_web: Counter[int] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Traffic:
+    """`hands` threads that ask at `rate` requests a second in all, from now until `seconds` are over."""
+
+    def __init__(self, houses: dict[str, House], ports: list[int], *, rate: float, seconds: float, hands: int = 12):
+        self.houses, self.ports, self.tally = houses, ports, Tally()
+        self.began = time.monotonic()
+        self.until = self.began + seconds
+        self.gap = hands / rate
+        self.hands = [threading.Thread(target=self._work, args=(n,), daemon=True) for n in range(hands)]
+        self.free: dict[str, queue.SimpleQueue[str]] = {}
+        self.deals: dict[str, queue.SimpleQueue[tuple[str, bool]]] = {}
+        self.booked: dict[str, list[str]] = {slug: [] for slug in houses}
+        for slug, house in houses.items():
+            self.free[slug], self.deals[slug] = queue.SimpleQueue(), queue.SimpleQueue()
+            for episode in house["episodes"]:
+                self.free[slug].put(episode)
+            for deal in house["deals"]:
+                self.deals[slug].put((deal, False))
+
+    def run(self) -> Tally:
+        for hand in self.hands:
+            hand.start()
+        for hand in self.hands:
+            hand.join()
+        return self.tally
+
+    def _work(self, number: int) -> None:
+        chance = random.Random(number)
+        links = {port: Link(port) for port in self.ports}
+        due = time.monotonic() + chance.random() * self.gap
+        while (now := time.monotonic()) < self.until:
+            if due > now:
+                time.sleep(min(due, self.until) - now)
+                continue
+            due = max(due + self.gap, now - self.gap)  # a slow answer is not made up for by a burst
+            port = chance.choice(self.ports)
+            slug = chance.choice(list(self.houses))
+            kind = chance.choices(list(MIX), list(MIX.values()))[0]
+            self._ask(links[port], slug, kind, chance)
+        for link in links.values():
+            link.close()
+
+    def _ask(self, link: "Link", slug: str, kind: str, chance: random.Random) -> None:
+        house = self.houses[slug]
+        match kind:
+            case "dashboard ops":
+                self._get(link, house, kind, "/api/v1/dashboard/ops")
+            case "dashboard creator":
+                self._get(link, house, kind, f"/api/v1/dashboard/creator?podcast_id={house['podcast']}")
+            case "dashboard advertiser":
+                self._get(link, house, kind, f"/api/v1/dashboard/advertiser?advertiser_id={house['sponsor']}")
+            case "deal":
+                text = self._get(link, house, kind, f"/api/v1/deals/{chance.choice(house['deals'])}")
+                self._expect_own(text, slug)
+            case "deals":
+                self._expect_own(self._get(link, house, kind, "/api/v1/deals"), slug)
+            case "imports":
+                self._get(link, house, kind, "/api/v1/etl/history")
+            case "move a deal":
+                self._move(link, slug, house)
+            case "book":
+                self._book(link, slug, house)
+            case "upload":
+                self._upload(link, house, chance)
+            case _ if self.booked[slug]:
+                path = f"/api/v1/io/{chance.choice(self.booked[slug])}"
+                self._get(link, house, kind, path if kind == "booking" else f"{path}/export/pdf")
+
+    def _get(self, link: "Link", house: House, kind: str, path: str) -> str:
+        return self._send(link, house, kind, "GET", path, expected=200)
+
+    def _move(self, link: "Link", slug: str, house: House) -> None:
+        try:
+            deal, is_qualified = self.deals[slug].get_nowait()
+        except queue.Empty:
+            return  # all of them are being moved at this moment
+        body = {"stage": "lead" if is_qualified else "qualified"}
+        path = f"/api/v1/deals/{deal}/stage"
+        if self._send(link, house, "move a deal", "PATCH", path, body, expected=200):
+            self.tally.accepted[f"moves {slug}"] += 1
+            is_qualified = not is_qualified
+        self.deals[slug].put((deal, is_qualified))
+
+    def _book(self, link: "Link", slug: str, house: House) -> None:
+        try:
+            episode = self.free[slug].get_nowait()
+        except queue.Empty:
+            return  # sold out
+        drop = date.fromisoformat(house["drop"])
+        body = {
+            "campaign_id": house["deals"][0],
+            "ad_unit_id": house["unit"],
+            "episode_id": episode,
+            "flight_start": (drop - timedelta(days=1)).isoformat(),
+            "flight_end": (drop + timedelta(days=30)).isoformat(),
+            "booked_impressions": 10_000,
+            "booked_cpm_cents": 2_500,
+        }
+        if text := self._send(link, house, "book", "POST", "/api/v1/io", body, expected=201):
+            self.booked[slug].append(json.loads(text)["io_id"])
+
+    def _upload(self, link: "Link", house: House, chance: random.Random) -> None:
+        first = date(2025, 1, 1) + timedelta(days=chance.randrange(300))
+        rows = [f"{first + timedelta(days=n)},{house['aired']},feed,{chance.randrange(9999)},,,,," for n in range(20)]
+        edge = uuid.uuid4().hex
+        lines = [f"--{edge}", 'Content-Disposition: form-data; name="file"; filename="days.csv"', "", HEADER, *rows]
+        data = "\r\n".join([*lines, f"--{edge}--", ""]).encode()
+        kind = f"multipart/form-data; boundary={edge}"
+        if self._send(link, house, "upload", "POST", "/api/v1/etl/upload", data, kind=kind, expected=202):
+            self.tally.accepted["uploads"] += 1
+
+    def _expect_own(self, text: str, slug: str) -> None:
+        if text and any(f"Deal of {other} " in text for other in self.houses if other != slug):
+            self.tally.foreign += 1
+
+    def _send(
+        self,
+        link: "Link",
+        house: House,
+        what: str,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        kind: str = "application/json",
+        expected: int,
+    ) -> str:
+        """Return the answer's text, or nothing when it was not what was expected."""
+        headers = {"Host": house["host"], "Authorization": f"Bearer {house['key']}", "Content-Type": kind}
+        if method != "GET":
+            headers["Idempotency-Key"] = uuid.uuid4().hex
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        began = time.monotonic()
+        status, text = link.ask(method, path, data, headers)
+        with self.tally.lock:
+            self.tally.seconds[what].append(time.monotonic() - began)
+            self.tally.by_web[link.port] += 1
+            if status != expected:
+                self.tally.wrong[f"{what}: {status} {text[:160]}"] += 1
+        return text if status == expected else ""
+
+
+class Link:
+    """A connection that is kept open; a server that closed it meanwhile is asked once more, as browsers do."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def ask(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, str]:
+        for is_last in (False, True):
+            try:
+                self.connection.request(method, path, data, headers)
+                answer = self.connection.getresponse()
+                return answer.status, answer.read().decode(errors="replace")
+            except (OSError, http.client.HTTPException) as error:
+                self.close()
+                if is_last:
+                    return 0, type(error).__name__
+        return 0, ""
+
+    def close(self) -> None:
+        self.connection.close()
