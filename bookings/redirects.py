@@ -163,7 +163,7 @@ def _tenant_and_path(request: HttpRequest) -> tuple[Tenant, str] | None:
 
 
 def _open(route: Route | None, path: str) -> tuple[Tenant, str] | None:
-    if route is None or not route.is_migrated or route.tenant.status != Tenant.Status.ACTIVE:
+    if route is None or not route.is_whole or route.tenant.status != Tenant.Status.ACTIVE:
         return None
     return route.tenant, path.strip("/").casefold()
 
