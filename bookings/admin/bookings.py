@@ -1,5 +1,7 @@
 """Bookings at the sales desk: book, change, move, print."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -264,6 +266,42 @@ class BookingAdmin(ServiceAdmin):
         return TemplateResponse(request, "admin/bookings/move.html", context)
 
 
-def timeline_of(io_id: str) -> list[Event]:
+# What a timeline calls an event; a status move names its own steps.
+WORDS = {
+    "io.booked": _("booked"),
+    "io.scheduled": _("scheduled"),
+    "io.delivered": _("delivered"),
+    "io.changed": _("changed"),
+    "io.pdf_exported": _("order printed"),
+    "io.hold_ending": _("the hold ends within a day"),
+    "io.count_agreed": _("count agreed"),
+    "io.billed": _("released to billing"),
+    "copy.proposed": _("copy sent to the show"),
+    "copy.change_asked": _("the show asks for a change in copy"),
+    "copy.approved": _("copy accepted"),
+    "copy.late": _("copy is late"),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a booking's timeline."""
+
+    at: datetime
+    words: str
+    who: str
+    reason: str
+
+
+def timeline_of(io_id: str) -> list[Step]:
     """Return what happened to a booking, oldest first."""
-    return list(Event.objects.filter(subject_type="bookings.iobooking", subject_id=str(io_id)).order_by("seq")[:200])
+    events = Event.objects.filter(subject_type="bookings.iobooking", subject_id=str(io_id)).order_by("seq")[:200]
+    labels = dict(Status.choices)
+    steps = []
+    for event in events:
+        words = str(WORDS.get(event.type, event.type))
+        if event.type == "io.status_changed":
+            moved = [str(labels.get(event.data[side], event.data[side])) for side in ("from_status", "to_status")]
+            words = " → ".join(moved)
+        steps.append(Step(event.at, words, event.actor.get("label", ""), event.data.get("reason", "")))
+    return steps

@@ -349,6 +349,11 @@ def _sentence(event: Event) -> str:
         "io.changed": _("Changed"),
         "io.count_agreed": _("Count agreed: %(count)s") % {"count": words.number(data.get("impressions"))},
         "io.billed": _("Released to billing"),
+        "io.hold_ending": _("The hold ends within a day"),
+        "copy.proposed": _("Copy sent to the show"),
+        "copy.change_asked": _("The show asks for a change in copy"),
+        "copy.approved": _("Copy accepted"),
+        "copy.late": _("Copy is late"),
     }
     return sentences.get(event.type, event.type)
 

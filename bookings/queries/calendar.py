@@ -127,13 +127,15 @@ def avails_for(wish: Wish, podcasts: Iterable[Podcast], *, at: datetime) -> list
     units = units_of(asked)
     episodes = episodes_of(units, start, end)
     claims = claims_of(units, start, end, episodes)
-    rivals = _rivals(wish, units, start, end)
+    rivals, apart = _rivals(wish, units, start, end), _rival_claims(wish, units, start, end)
     per_day = impressions_of_units(units, at=at)
     found = []
     for unit in units:
         window = Window(start, end, at, per_day[unit.pk])
-        capacity = _capacity(unit, episodes[unit.podcast_id], claims[unit.pk], window)
-        found.append(_avail(wish, unit, capacity, rivals.get(unit.podcast_id, []), window))
+        near = apart.get(unit.podcast_id, [])
+        capacity = _capacity(unit, episodes[unit.podcast_id], claims[unit.pk], near, window)
+        meets = rivals.get(unit.podcast_id, []) or (near if _runs_beside(unit, near, window) else [])
+        found.append(_avail(wish, unit, capacity, bool(meets), window))
     return found
 
 
@@ -149,18 +151,19 @@ class Window:
 
 @dataclass(frozen=True)
 class Capacity:
-    """Free slots of all slots in a window, and the share of its impressions that is free."""
+    """Free slots of all slots in a window, those that a rival keeps from us, and the free share of impressions."""
 
     free: int
     slots: int
     share: Fraction
+    beside_rivals: int = 0
 
 
-def _avail(wish: Wish, unit: AdUnit, capacity: Capacity, rivals: list[IOBooking], window: Window) -> Avail:
+def _avail(wish: Wish, unit: AdUnit, capacity: Capacity, has_rival: bool, window: Window) -> Avail:
     days = (wish.last_day - wish.first_day).days + 1
     forecast = int(window.per_day * days * capacity.share) if window.per_day is not None else None
     price = _price(wish, unit, forecast)
-    blocked = [*_blockers(wish, unit, rivals, days, window.at), *_nothing_free(capacity)]
+    blocked = [*_blockers(wish, unit, has_rival, days, window.at), *_nothing_free(capacity)]
     reasons = _shortcomings(wish, capacity, forecast, price)
     answer = "not" if blocked else "partly" if reasons else "available"
     told = tuple(Reason(*reason) for reason in (*blocked, *reasons))
@@ -170,6 +173,8 @@ def _avail(wish: Wish, unit: AdUnit, capacity: Capacity, rivals: list[IOBooking]
 def _nothing_free(capacity: Capacity) -> list[tuple[str, str]]:
     if capacity.slots == 0:
         return [("no_episode", _("No episode is planned in that window."))]
+    if capacity.free == 0 and capacity.beside_rivals:
+        return [("competitor", _("In every free slot of that window a rival runs."))]
     if capacity.free == 0:
         return [("sold_out", _("Every slot in that window is held or sold."))]
     return []
@@ -180,6 +185,9 @@ def _shortcomings(wish: Wish, capacity: Capacity, forecast: int | None, price: i
     if 0 < capacity.free < capacity.slots:
         words = {"free": capacity.free, "slots": capacity.slots}
         reasons.append(("some_taken", _("%(free)s of %(slots)s slots are free.") % words))
+    if capacity.free and capacity.beside_rivals:
+        words = {"count": capacity.beside_rivals}
+        reasons.append(("competitor", _("In %(count)s more a rival of your category runs.") % words))
     if wish.impressions is not None and forecast is not None and forecast < wish.impressions and capacity.free:
         reasons.append(("too_few_impressions", _("About %(count)s impressions are free.") % {"count": f"{forecast:,}"}))
     if price is not None and wish.budget_cents is not None and price > wish.budget_cents:
@@ -187,12 +195,16 @@ def _shortcomings(wish: Wish, capacity: Capacity, forecast: int | None, price: i
     return reasons
 
 
-def _capacity(unit: AdUnit, episodes: list[Episode], claims: list[SlotClaim], window: Window) -> Capacity:
+def _capacity(
+    unit: AdUnit, episodes: list[Episode], claims: list[SlotClaim], rivals: list[SlotClaim], window: Window
+) -> Capacity:
     start, end = window.start, window.end
     if unit.delivery == AdUnit.Delivery.BAKED_IN:
         coming = [one for one in episodes if one.drops_at is not None and one.drops_at > window.at]
-        free = sum(claim_on(claims, one) is None for one in coming)
-        return Capacity(free, len(coming), Fraction(free, len(coming)) if coming else Fraction(0))
+        open_ones = [one for one in coming if claim_on(claims, one) is None]
+        free = sum(claim_on(rivals, one) is None for one in open_ones)
+        share = Fraction(free, len(coming)) if coming else Fraction(0)
+        return Capacity(free, len(coming), share, beside_rivals=len(open_ones) - free)
     blocked = any(claim_meets(claim, start, end) for claim in claims if not claim.is_shared)
     if blocked or not unit.is_shared:
         return Capacity(0 if blocked else 1, 1, Fraction(0 if blocked else 1))
@@ -214,7 +226,7 @@ def _share_of(claim: SlotClaim, start: datetime, end: datetime) -> Fraction:
     return Fraction(line.booked_impressions * inside, length)
 
 
-def _blockers(wish: Wish, unit: AdUnit, rivals: list[IOBooking], days: int, at: datetime) -> list[tuple[str, str]]:
+def _blockers(wish: Wish, unit: AdUnit, has_rival: bool, days: int, at: datetime) -> list[tuple[str, str]]:
     found = []
     earliest = local_day(at, tenant_zone()) + timedelta(days=unit.lead_days)
     if wish.first_day < earliest and unit.lead_days:
@@ -223,7 +235,7 @@ def _blockers(wish: Wish, unit: AdUnit, rivals: list[IOBooking], days: int, at: 
         found.append(("flight_length", _("It is sold for %(days)s days or more.") % {"days": unit.min_flight_days}))
     if unit.max_flight_days and days > unit.max_flight_days:
         found.append(("flight_length", _("It is sold for %(days)s days at most.") % {"days": unit.max_flight_days}))
-    if rivals:
+    if has_rival:
         found.append(("competitor", _("A rival of the category %(name)s runs then.") % {"name": wish.category}))
     return found
 
@@ -236,7 +248,7 @@ def _price(wish: Wish, unit: AdUnit, forecast: int | None) -> int | None:
 
 
 def _rivals(wish: Wish, units: list[AdUnit], start: datetime, end: datetime) -> dict[UUID, list[IOBooking]]:
-    """Return rivals by show, where the house keeps whole flights apart; by episode the booking itself decides."""
+    """Return rivals by show, where the house keeps whole flights apart."""
     if not wish.category or order_profile().separation != OrderProfile.Separation.FLIGHT:
         return {}
     rows = IOBooking.objects.filter(
@@ -249,6 +261,30 @@ def _rivals(wish: Wish, units: list[AdUnit], start: datetime, end: datetime) -> 
     if wish.sponsor_id:
         rows = rows.exclude(campaign__sponsor_id=wish.sponsor_id)
     found: dict[UUID, list[IOBooking]] = defaultdict(list)
+    for row in rows:
+        found[row.ad_unit.podcast_id].append(row)
+    return found
+
+
+def _runs_beside(unit: AdUnit, rivals: list[SlotClaim], window: Window) -> bool:
+    """Whether a rival runs in the same episodes as a dynamic unit in a window; in a read's, each episode says."""
+    if unit.delivery == AdUnit.Delivery.BAKED_IN:
+        return False
+    return any(claim_meets(claim, window.start, window.end) for claim in rivals)
+
+
+def _rival_claims(wish: Wish, units: list[AdUnit], start: datetime, end: datetime) -> dict[UUID, list[SlotClaim]]:
+    """Return what rivals have on each show, where the house keeps them out of each other's episodes."""
+    if not wish.category or order_profile().separation != OrderProfile.Separation.EPISODE:
+        return {}
+    rows = SlotClaim.objects.filter(
+        ad_unit__podcast__in={unit.podcast_id for unit in units},
+        booking__campaign__sponsor__category__iexact=wish.category,
+        during__overlap=DateTimeTZRange(start, end, "[)"),
+    ).select_related("ad_unit")
+    if wish.sponsor_id:
+        rows = rows.exclude(booking__campaign__sponsor_id=wish.sponsor_id)
+    found: dict[UUID, list[SlotClaim]] = defaultdict(list)
     for row in rows:
         found[row.ad_unit.podcast_id].append(row)
     return found

@@ -103,7 +103,7 @@ def test_the_page_of_a_booking_shows_its_timeline_and_saves_changes(desk):
         ),
     )
 
-    assert "io.scheduled" in page
+    assert "<span>scheduled</span>" in page
     assert answer.status_code == 302, answer.context["errors"]
     changed = IOBooking.objects.get()
     assert changed.gross_cents == 50_000

@@ -134,6 +134,28 @@ def test_rivals_lead_time_and_length_stand_in_a_wishs_way(tenant):
     assert sorted(codes.values())[1] == ["lead_time", "flight_length", "competitor"]
 
 
+def test_an_episode_with_a_rival_in_it_is_no_avail_of_that_category(tenant):
+    OrderProfile.objects.create(separation="episode")
+    podcast = make_podcast()
+    _unit, other = make_ad_unit(podcast, name="Mid-roll 1"), make_ad_unit(podcast, name="Mid-roll 2")
+    weekly = [make_episode(podcast, drops_at=WEDNESDAY + week * 7 * DAY) for week in range(2)]
+    rival = make_campaign(sponsor=make_sponsor(category="Bikes"))
+    make_booking(ad_unit=other, episode=weekly[0], campaign=rival)
+    window = {"first_day": MONDAY, "last_day": MONDAY + 13 * DAY}
+
+    def answers(**more):
+        found = avails_for(Wish(**window, **more), [podcast], at=NOON)
+        return {
+            avail.unit.name: (avail.answer, avail.free, [code for code, _words in avail.reasons]) for avail in found
+        }
+
+    assert answers()["Mid-roll 1"] == ("available", 2, [])
+    assert answers(category="bikes")["Mid-roll 1"] == ("partly", 1, ["some_taken", "competitor"])
+    assert answers(category="bikes", sponsor_id=rival.sponsor_id)["Mid-roll 1"] == ("available", 2, [])
+    make_booking(ad_unit=other, episode=weekly[1], campaign=rival)
+    assert answers(category="bikes")["Mid-roll 1"] == ("not", 0, ["competitor"])
+
+
 def test_a_shared_unit_offers_what_is_left_of_it(tenant):
     podcast = make_podcast()
     unit = make_ad_unit(podcast, delivery="dynamic", is_shared=True, impressions_per_day=1_000)

@@ -21,6 +21,7 @@ from tracker.lib.errors import DomainError
 
 pytestmark = pytest.mark.own_database
 HANDS = 16
+MANY_HANDS = 100
 # RACE_ROUNDS=60 is the long run: sixty rounds of sixteen, on a slot and on the last impressions of a shared unit.
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "2"))
 
@@ -89,6 +90,16 @@ def test_of_sixteen_at_once_one_gets_the_slot_and_fifteen_are_told(tenant, api, 
     assert Counter(answers) == {201: 1, 409: HANDS - 1}
     assert IOBooking.objects.count() == 1
     assert Event.objects.filter(type="io.scheduled").count() == 1
+
+
+def test_of_a_hundred_at_once_one_gets_the_slot(tenant, api):
+    podcast = make_podcast()
+    unit, episode = make_ad_unit(podcast), make_episode(podcast)
+    deals = [make_campaign() for _hand in range(MANY_HANDS)]
+
+    answers = at_once(tenant, posts(api, deals, unit, episode_id=str(episode.pk)))
+
+    assert Counter(answers) == {201: 1, 409: MANY_HANDS - 1}
 
 
 def test_the_last_impressions_of_a_shared_unit_are_sold_once(tenant, api):

@@ -9,7 +9,7 @@ from django.core import mail
 from django.utils import timezone
 
 from bookings.models import AdUnit, InsertionOrder, IOBooking
-from bookings.services import send_order
+from bookings.services import change_booking, send_order
 from bookings.services.copies import ask_for_change, propose_copy
 from tests.browser.axe import assert_accessible, violations
 from tests.factories import (
@@ -239,6 +239,32 @@ def test_the_wizard_fits_and_is_accessible(page, live_site, seller, width, theme
     assert not scrolls_sideways(page)
     # The admin's own frame around it is not ours to judge.
     assert [found for found in violations(page) if not found.startswith(FRAME)] == []
+
+
+@pytest.mark.parametrize(("width", "theme"), SIZES)
+def test_the_order_and_the_booking_at_the_desk_fit(page, live_site, seller, width, theme):
+    _unit, _drops, deal = slots_of_a_show()
+    order = InsertionOrder.objects.get(campaign=deal)
+    send_order(order=order, to=["buyer@halden.example"], by=seller, at=timezone.now())
+    line = order.lines.order_by("line_number").first()
+    change_booking(booking=line, by=seller, at=timezone.now(), booked_impressions=12_000)
+    send_order(order=order, to=["buyer@halden.example"], by=seller, at=timezone.now())
+    live_site.login(page, seller)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=theme)
+
+    desk = "/admin/bookings"
+    addresses = {
+        "order": f"{desk}/insertionorder/{order.pk}/change/",
+        "desk-booking": f"{desk}/iobooking/{line.pk}/change/",
+    }
+    for name, address in addresses.items():
+        page.goto(live_site.url(address))
+        look(page, f"{name}-{width}-{theme}")
+        assert not scrolls_sideways(page)
+    assert page.locator("text=Changed since version 1").count() == 0
+    page.goto(live_site.url(addresses["order"]))
+    assert "from 10,000 to 12,000" in page.locator("body").inner_text()
 
 
 def test_the_host_accepts_copy_on_a_telephone(page, live_site, seller):

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from bookings.delivery.queries import pacing_of
-from bookings.models import InsertionOrder, IOBooking, Makegood, SlotClaim
+from bookings.models import BookingCopy, InsertionOrder, IOBooking, Makegood, SlotClaim
 from deals.models import Campaign, DealAlert
 from etl.models import Import
 from etl.services import run_waiting_imports, start_import
@@ -99,6 +99,7 @@ def _check_delivery() -> None:
     running = pacing_of(lines.filter(status="active"), at=timezone.now())
     assert {"behind", "on_track", "over"} <= {pace.band for pace in running}
     assert Makegood.objects.exists()
+    assert {"proposed", "change_asked", "approved"} == set(BookingCopy.objects.values_list("status", flat=True))
     assert not SlotClaim.objects.filter(ad_unit__name=FREE_UNIT).exists()
     assert InsertionOrder.objects.filter(number__startswith="NA-").exists()
     assert Match.objects.filter(score__gt=0).exists()

@@ -11,7 +11,7 @@ from matchmaking.models import Match
 from matchmaking.services import recalculate_matches
 from metrics.models import Podcast
 from tracker.accounts.models import User
-from tracker.demo import desk, house, uploads
+from tracker.demo import copies, desk, house, uploads
 from tracker.demo.ids import SHOWS, SLUG, demo_id
 from tracker.tenants.models import Tenant
 from tracker.tenants.services import create_tenant
@@ -50,5 +50,6 @@ def fill_house(tenant: Tenant, *, at: datetime) -> None:
     sponsors = desk.make_sponsors(at=founded)
     deals = desk.make_deals(sponsors=sponsors, shows=shows, people=people, zone=zone, at=at)
     desk.make_goals(people=people, today=at.astimezone(zone).date(), currency=tenant.currency)
-    desk.make_bookings(deals=deals, people=people, zone=zone, at=at)
+    lines = desk.make_bookings(deals=deals, people=people, zone=zone, at=at)
+    copies.make_copies(lines=lines, at=at)
     check_pipeline_alerts(at=at)
