@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet, Sum, Window
@@ -48,9 +49,11 @@ class BoardFilter:
         return self == BoardFilter()
 
 
-@dataclass(frozen=True)
-class Card:
-    """One deal as a card. `moves` are the stages it may go to; `exceptions` those that only a manager reaches."""
+class Card(NamedTuple):
+    """One deal as a card; a tuple, since a board has hundreds.
+
+    `moves` are the stages it may go to; `exceptions` those that only a manager reaches.
+    """
 
     campaign_id: UUID
     name: str

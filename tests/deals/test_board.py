@@ -7,11 +7,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from deals.board import Amount, BoardFilter, filtered_deals, lane_heads, lanes, more_cards, quarter_bounds
+from deals.board import Amount, BoardFilter, card_of, filtered_deals, lane_heads, lanes, more_cards, quarter_bounds
+from deals.cards import CardWriter
 from deals.models import Campaign, SavedFilter
 from deals.services import keep_filter
-from tests.factories import make_campaign, make_podcast
+from tests.factories import make_campaign, make_podcast, make_sponsor
 from tracker.flags.models import FlagOverride
+from tracker.lib import words
 from tracker.lib.errors import DomainError
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -248,3 +250,20 @@ def test_filters_have_a_limit(tenant, salesperson, monkeypatch):
     with pytest.raises(DomainError) as refusal:
         keep_filter(user=salesperson, name="Two", query="q=3")
     assert refusal.value.code == "too_many_filters"
+
+
+def test_a_card_writes_money_as_every_page_does_and_escapes_what_people_typed(tenant):
+    deal = make_campaign(
+        name='<b>"Loud" & proud</b>',
+        sponsor=make_sponsor(name="Harbor & <Pine>"),
+        next_step="<script>",
+        campaign_value=123_456_750,
+        currency="SEK",
+    )
+
+    html = CardWriter().write(card_of(deal.pk, at=NOON))
+
+    assert words.money_whole(123_456_750, "SEK") in html
+    assert "&lt;b&gt;&quot;Loud&quot; &amp; proud&lt;/b&gt;" in html
+    assert "Harbor &amp; &lt;Pine&gt;" in html
+    assert "<script>" not in html
