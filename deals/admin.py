@@ -17,6 +17,7 @@ from import_export.resources import ModelResource
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
+from unfold.views import ChangeList
 
 from deals import admin_views, board_views, numbers_views, rules_views, services, sponsor_views
 from deals.forms import SPONSOR_COLUMNS, DealForm, SponsorForm
@@ -71,11 +72,19 @@ class CsvExport(ExportMixin):
         return self._do_file_export(InertCsv(), request, rows)
 
 
+class PagesFirst(ChangeList):
+    """A list whose rows open the page of what they name; its form is a button there."""
+
+    def url_for_result(self, result: Any) -> str:
+        return reverse(self.model_admin.page_name, args=[result.pk])
+
+
 @admin.register(Campaign)
 class CampaignAdmin(CsvExport, BaseAdmin):
     """Deals. What a person types goes through the services; the stage moves on a page of its own."""
 
     form = DealForm
+    page_name = "desk:deal"
     resource_classes = [DealResource]
     list_display = ("shown_name", "shown_stage", "shown_value", "shown_age", "owner", "expected_close_on", "next_step")
     list_display_links = ("shown_name",)
@@ -105,6 +114,10 @@ class CampaignAdmin(CsvExport, BaseAdmin):
         _("Stage"),
         {"fields": (("shown_stage", "stage_changed_at", "closed_at"), ("lost_reason", "lost_to"))},
     )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """A deal has its page while the pipeline is switched on, else its form alone."""
+        return PagesFirst if is_on(admin_views.FLAG) else super().get_changelist(request, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
         return (*self.fieldsets, self.stage_fieldset) if obj else self.fieldsets
@@ -203,6 +216,7 @@ class ContactInline(TabularInline):
 @admin.register(Sponsor)
 class SponsorAdmin(CsvExport, BaseAdmin):
     form = SponsorForm
+    page_name = "desk:sponsor"
     resource_classes = [SponsorResource]
     list_display = ("name", "category", "agency", "shown_credit", "is_archived")
     list_select_related = ("agency",)
@@ -224,6 +238,9 @@ class SponsorAdmin(CsvExport, BaseAdmin):
     )
 
     actions_list = ("open_duplicates",)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PagesFirst
 
     def get_urls(self) -> list[URLPattern]:
         inside = self.admin_site.admin_view
@@ -265,7 +282,8 @@ class AgencyContactInline(ContactInline):
 
 @admin.register(Agency)
 class AgencyAdmin(BaseAdmin):
-    list_display = ("name", "shown_commission", "billing_email")
+    page_name = "desk:agency"
+    list_display = ("name", "shown_commission", "credit_status", "billing_email")
     search_fields = ("name",)
     ordering = ("name",)
     inlines = (AgencyContactInline,)
@@ -273,6 +291,9 @@ class AgencyAdmin(BaseAdmin):
         (None, {"fields": ("name", ("commission_permille", "credit_status"))}),
         (_("Billing"), {"fields": ("billing_email", "billing_address", "tax_number")}),
     )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PagesFirst
 
     @display(description=_("Commission"), ordering="commission_permille")
     def shown_commission(self, agency: Agency) -> str:

@@ -1,7 +1,7 @@
 """Alerts about deals: raised once, told once, cleared by themselves. Source: CONTRACT, alerts."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from deals.models import Campaign, DealAlert
 from deals.queries import stage_settings
 from deals.rules import OPEN_STAGES
 from tracker.events.services import emit
+from tracker.lib import words as words_of
 from tracker.lib.actors import SYSTEM
 from tracker.lib.dates import local_day
 from tracker.tenants.context import lock_key, tenant_zone
@@ -79,10 +80,16 @@ def sentence_of(alert: DealAlert) -> str:
         case Kind.NO_NEXT_STEP:
             return _("Nothing is planned as the next step.")
         case Kind.CLOSE_PAST:
-            words = _("The expected close, %(expected_close_on)s, has passed.")
+            data = {"day": _day(data["expected_close_on"])}
+            words = _("The expected close, %(day)s, has passed.")
         case _unsigned:
-            words = _("The flight begins on %(starts_on)s and no order was accepted.")
+            data = {"day": _day(data["starts_on"])}
+            words = _("The flight begins on %(day)s and no order was accepted.")
     return words % data
+
+
+def _day(text: str) -> str:
+    return words_of.day(date.fromisoformat(text))
 
 
 def _tell(alert: DealAlert, *, at: datetime) -> None:

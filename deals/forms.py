@@ -1,9 +1,12 @@
 """What the sales desk types: a deal, a sponsor, a move."""
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -14,6 +17,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from deals.ad_products import ad_product_names
 from deals.models import Campaign, Sponsor
 from deals.queries import possible_duplicates
 from deals.rules import FORWARD, skips_forward
@@ -83,11 +87,38 @@ class DealForm(forms.ModelForm):
         return fields
 
 
+class SuggestedTextWidget(UnfoldAdminTextInputWidget):
+    """A text box that offers words while one types; other words are as welcome."""
+
+    def __init__(self, *, suggestions: Callable[[], Iterable[str]]) -> None:
+        super().__init__()
+        self._suggestions = suggestions
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        listed = f"{name}-suggestions"
+        box = super().render(name, value, {**(attrs or {}), "list": listed}, renderer)
+        options = format_html_join("", '<option value="{}"></option>', ((word,) for word in self._suggestions()))
+        return format_html('{}<datalist id="{}">{}</datalist>', box, listed, options)
+
+
+def _categories() -> list[str]:
+    """The house's own categories first, then those of the trade."""
+    own = Sponsor.objects.exclude(category="").order_by("category").values_list("category", flat=True).distinct()
+    return list(dict.fromkeys([*own, *ad_product_names()]))
+
+
 class SponsorForm(forms.ModelForm):
     """A sponsor. A name that is another's in a different spelling is asked about once, never refused."""
 
     website_url = forms.URLField(
         label=_("Website"), max_length=500, required=False, assume_scheme="https", widget=UnfoldAdminURLInputWidget
+    )
+    category = forms.CharField(
+        label=_("Category (IAB ad product)"),
+        max_length=120,
+        required=False,
+        widget=SuggestedTextWidget(suggestions=_categories),
+        help_text=_("Rivals are sponsors of one category, written alike."),
     )
     is_another = forms.BooleanField(
         label=_("This is another company"),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from deals.models import Campaign, Goal
 from deals.queries import share
-from tracker.lib import words
+from tracker.lib import charts, words
 from tracker.lib.dates import day_start
 from tracker.lib.money import round_half_up
 from tracker.tenants.context import tenant_zone
@@ -67,6 +67,19 @@ class GoalPace:
     expected_cents: int
     open_cents: int
     pace_pct: Decimal | None
+
+    @property
+    def band(self) -> str:
+        """Return how the pace is told: behind below 95 %, watch below 99 %, else on track."""
+        if self.pace_pct is None:
+            return ""
+        return "behind" if self.pace_pct < 95 else "watch" if self.pace_pct < 99 else "on_track"
+
+    @property
+    def bar(self) -> charts.PaceBar:
+        return charts.pace_bar(
+            goal=self.goal_cents, delivered=self.won_cents, expected=self.expected_cents, band=self.band
+        )
 
 
 DIMENSIONS: dict[str, Any] = {

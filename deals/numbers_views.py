@@ -1,12 +1,14 @@
 """The numbers page of the sales desk."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -15,9 +17,9 @@ from deals.board import quarter_bounds
 from deals.board_views import FLAG, quarter_name, quarters, this_quarter
 from deals.models import Campaign
 from deals.numbers import DIMENSIONS, cycle_time, goals, win_rates
-from deals.queries import deal_currencies, pipeline_forecast, win_loss
+from deals.queries import MonthLine, deal_currencies, pipeline_forecast, win_loss
 from tracker.flags.pages import flag_required
-from tracker.lib import words
+from tracker.lib import charts, words
 from tracker.lib.dates import day_start
 from tracker.tenants.context import current_tenant, tenant_zone
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from deals.admin import CampaignAdmin
 
 ALERTS_SHOWN = 30
+# More columns than this are not read any more.
+MOST_MONTHS = 12
 
 
 @flag_required(FLAG)
@@ -58,6 +62,28 @@ def numbers(request: HttpRequest, *, model_admin: "CampaignAdmin") -> HttpRespon
     return render(request, "deals/numbers.html", context)
 
 
+def month_chart(lines: list[MonthLine], label: str) -> charts.ColumnChart | None:
+    """Return a forecast as columns: weighted filled, the full value as a mark; None where one column says nothing.
+
+    Every month from the first to the last stands there, those without deals as 0; deals without a month are not drawn.
+    """
+    dated = {line.month: line for line in lines if line.month is not None}
+    if len(dated) < 2 or len(dated) > MOST_MONTHS:
+        return None
+    months = [min(dated)]
+    while months[-1] < max(dated):
+        months.append((months[-1] + timedelta(days=32)).replace(day=1))
+    columns = []
+    for month in months[:MOST_MONTHS]:
+        line = dated.get(month) or MonthLine(month, 0, 0, 0)
+        thousands = words.number(Decimal(line.weighted_cents) / 100_000, 1)
+        mark = line.value_cents if line.deals else None
+        columns.append(charts.Column(date_format(month, "M"), [charts.Part(line.weighted_cents)], thousands, mark))
+    spoken = "; ".join(f"{column.label} {column.value_label}" for column in columns)
+    title = _("%(label)s, weighted, in thousands: %(figures)s") % {"label": label, "figures": spoken}
+    return charts.column_chart(columns=columns, label=title, y_label=lambda cents: words.number(cents / 100_000))
+
+
 def _figures(quarter: str, currency: str, now: datetime) -> dict[str, Any]:
     bounds = quarter_bounds(quarter)
     assert bounds is not None
@@ -65,8 +91,13 @@ def _figures(quarter: str, currency: str, now: datetime) -> dict[str, Any]:
     period = {"first": first, "last": last, "currency": currency}
     zone, today = tenant_zone(), words.today()
     closed = win_loss(since=day_start(first, zone), until=day_start(last + timedelta(days=1), zone), currency=currency)
+    forecast = pipeline_forecast(today=today, currency=currency)
     return {
-        "forecast": pipeline_forecast(today=today, currency=currency),
+        "forecast": forecast,
+        "charts": {
+            "close": month_chart(forecast.by_close_month, _("Open deals by month of expected close")),
+            "flight": month_chart(forecast.by_flight_month, _("Open deals by month of flight")),
+        },
         "closed": closed,
         "cycle": cycle_time(**period),
         "rates": [(label, win_rates(by=by, **period)) for by, label in DIMENSIONS.items()],

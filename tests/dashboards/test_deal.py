@@ -137,7 +137,7 @@ def test_bookings_orders_imports_alerts_and_cases_stand_on_the_timeline(tenant, 
     assert steps[:5] == [
         ("Makegood case opened", str(salesperson), line),
         ("Booking moved", "The tracker", f"{line}: from scheduled to active"),
-        ("Alert", "The tracker", "The flight begins on 2026-11-22 and no order was accepted."),
+        ("Alert", "The tracker", "The flight begins on 22 Nov and no order was accepted."),
         ("Insertion order numbered", str(salesperson), number),
         ("File kept: brief.pdf", str(salesperson), ""),
     ]

@@ -1,6 +1,8 @@
 """Finding anything of the house by a piece of its name."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import tenant_context
 
 from bookings.services import number_order
@@ -79,3 +81,22 @@ def test_somebody_bound_to_nothing_finds_nothing(tenant, client, login, advertis
     login(client, advertiser_user)
 
     assert "Winter layers" not in found(client, "winter")
+
+
+def test_finding_takes_as_many_queries_for_one_of_each_as_for_five(desk):
+    def add():
+        deal = make_campaign(name="Winter layers", sponsor=make_sponsor(name="Winter & Pine"))
+        booking = make_booking(campaign=deal, ad_unit=make_ad_unit(make_podcast(title="Winter show")))
+        number_order(order=booking.order, by=SYSTEM, at=NOON)
+
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            found(desk, "winter")
+        return len(captured)
+
+    add()
+    queries()
+    one = queries()
+    for _more in range(4):
+        add()
+    assert queries() == one

@@ -253,3 +253,47 @@ def test_ops_may_look_and_not_move(tenant, client, login, ops_user):
 
     assert client.get(LIST).status_code == 200
     assert client.post(f"{LIST}{deal.pk}/move/", {"stage": "qualified"}).status_code == 403
+
+
+def test_a_category_is_offered_by_the_names_of_the_trade_and_by_the_house_s_own(desk):
+    make_sponsor(category="Bicycle bells")
+
+    page = desk.get("/admin/deals/sponsor/add/").content.decode()
+
+    assert 'list="category-suggestions"' in page
+    offered = page.split('<datalist id="category-suggestions">')[1].split("</datalist>")[0]
+    assert offered.index("Bicycle bells") < offered.index("Alcohol") < offered.index("Meal Kits")
+
+
+@pytest.mark.parametrize("listed", ["sponsor", "agency", "contact"])
+def test_each_list_of_the_desk_takes_as_many_queries_for_one_row_as_for_five(desk, listed):
+    def add():
+        agency = Agency.objects.create(name="Brass")
+        sponsor = make_sponsor(agency=agency)
+        Contact.objects.create(name="Ada", sponsor=sponsor, agency=agency)
+
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            assert desk.get(f"/admin/deals/{listed}/").status_code == 200
+        return len(captured)
+
+    add()
+    queries()
+    one = queries()
+    for _more in range(4):
+        add()
+    assert queries() == one
+
+
+def test_rows_of_the_lists_open_pages_and_forms_stay_a_button_away(desk):
+    deal = make_campaign(sponsor=make_sponsor(agency=Agency.objects.create(name="Brass")))
+
+    def page(listed):
+        return desk.get(f"/admin/deals/{listed}/").content.decode()
+
+    assert f'href="/admin/deals/campaign/{deal.pk}/"' in page("campaign")
+    assert f'href="/admin/deals/sponsor/{deal.sponsor_id}/"' in page("sponsor")
+    assert f'href="/admin/deals/agency/{deal.sponsor.agency_id}/"' in page("agency")
+
+    FlagOverride.objects.update(is_on=False)
+    assert f'href="/admin/deals/campaign/{deal.pk}/change/"' in page("campaign")

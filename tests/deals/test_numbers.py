@@ -7,8 +7,11 @@ from django.test.utils import CaptureQueriesContext
 
 from deals.models import Goal
 from deals.numbers import CycleTime, GoalPace, WinRate, cycle_time, goals, win_rates
+from deals.numbers_views import month_chart
+from deals.queries import MonthLine
 from tests.factories import make_campaign, make_sponsor, make_user
 from tracker.flags.models import FlagOverride
+from tracker.lib import words
 
 PAGE = "/admin/deals/campaign/numbers/"
 QUARTER = {"first": date(2026, 10, 1), "last": date(2026, 12, 31), "currency": "EUR"}
@@ -131,3 +134,44 @@ def test_numbers_are_for_those_who_see_deals(tenant, client, login, creator_user
     FlagOverride.objects.create(flag="ENABLE_DEAL_PIPELINE", is_on=True)
     login(client, creator_user)
     assert client.get(PAGE).status_code == 302
+
+
+def test_a_chart_shows_every_month_and_says_its_figures(tenant):
+    lines = [
+        MonthLine(date(2026, 11, 1), 2, 4_000_000, 2_050_000),
+        MonthLine(date(2027, 1, 1), 1, 1_000_000, 100_000),
+        MonthLine(None, 3, 9_900_000, 900_000),
+    ]
+
+    chart = month_chart(lines, "Open deals")
+
+    # Weighted 20,500 and 1,000; December holds nothing, which is 0 and no gap; what has no month is not drawn.
+    assert [(column.label, column.value_label) for column in chart.columns] == [
+        *(("Nov", "20.5"), ("Dec", "0.0"), ("Jan", "1.0")),
+    ]
+    assert chart.label == "Open deals, weighted, in thousands: Nov 20.5; Dec 0.0; Jan 1.0"
+    assert [bool(column.mark_y) for column in chart.columns] == [True, False, True]
+    assert month_chart(lines[:1], "One month") is None
+
+
+def test_a_goal_says_how_its_pace_stands():
+    def band(pace):
+        return GoalPace("Ines", 1, 0, 1, 0, None if pace is None else Decimal(pace)).band
+
+    assert [band(pace) for pace in (None, "94.9", "95.0", "98.9", "99.0", "305.0")] == [
+        *("", "behind", "watch", "watch", "on_track", "on_track"),
+    ]
+
+
+def test_the_page_draws_what_a_chart_helps_with(desk, salesperson):
+    today = words.today()
+    for months in (1, 2):
+        make_campaign(stage="proposal", campaign_value=1_000_000, expected_close_on=today + timedelta(days=31 * months))
+    quarter = (today.month + 2) // 3
+    Goal.objects.create(user=salesperson, year=today.year, quarter=quarter, currency="EUR", amount_cents=900_000)
+
+    page = desk.get(f"{PAGE}?currency=EUR").content.decode()
+
+    assert "Open deals by month of expected close, weighted, in thousands:" in page
+    assert f"{salesperson}: €0 won," in page
+    assert f'as of <time datetime="{today.isoformat()}">' in page

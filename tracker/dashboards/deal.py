@@ -30,6 +30,7 @@ from metrics.models import Episode
 from tracker.dashboards.timeline import timeline
 from tracker.flags.pages import flag_required
 from tracker.flags.services import switched_on
+from tracker.lib import words
 from tracker.lib.dates import flight_bounds
 from tracker.lib.errors import DomainError
 from tracker.tenants.context import tenant_zone
@@ -72,6 +73,7 @@ def page(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         "title": deal.name,
         "is_fullwidth": "1",
         "deal": deal,
+        "today": words.today(),
         "days": days,
         "tone": stage_settings()[deal.stage].age_tone(days),
         "shows": shows,

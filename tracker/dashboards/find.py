@@ -52,6 +52,10 @@ def _in_admin(model: str) -> Callable[[Any], str]:
     return lambda row: _admin_url(model, row.pk)
 
 
+def _page(name: str) -> Callable[[Any], str]:
+    return lambda row: reverse(name, args=[row.pk])
+
+
 def search(words: str, user: Any) -> list[Hits]:
     """Return what holds `words`: for staff of the whole house, for bound people of their own shows or sponsors.
 
@@ -72,10 +76,12 @@ def _in_house(words: str) -> list[Hits]:
     sponsors = Sponsor.objects.filter(name__icontains=words, merged_into__isnull=True).order_by("name")
     deals = Campaign.objects.filter(Q(name__icontains=words) | Q(sponsor__name__icontains=words))
     deals = deals.select_related("sponsor").order_by("-stage_changed_at")
+    # A deal has its page while the pipeline is switched on, else its form alone.
+    deal_page = _page("desk:deal") if is_on("ENABLE_DEAL_PIPELINE") else _in_admin("deals_campaign")
     return [
         _hits(_("Shows"), "mic", _shows(words), lambda show: show.host_name, _in_admin("metrics_podcast")),
-        _hits(_("Sponsors"), "users", sponsors, lambda sponsor: sponsor.category, _in_admin("deals_sponsor")),
-        _hits(_("Deals"), "board", deals, lambda deal: deal.sponsor.name, _in_admin("deals_campaign")),
+        _hits(_("Sponsors"), "users", sponsors, lambda sponsor: sponsor.category, _page("desk:sponsor")),
+        _hits(_("Deals"), "board", deals, lambda deal: deal.sponsor.name, deal_page),
         _hits(_("Bookings"), "file", _bookings(words), _about_booking, _in_admin("bookings_iobooking")),
         _hits(_("Orders"), "file", _orders(words), _about_order, _in_admin("bookings_insertionorder")),
     ]
