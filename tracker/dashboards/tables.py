@@ -8,8 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-# A cell that a spreadsheet would take for a formula is written as text.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from tracker.lib.spreadsheets import inert
 
 
 @dataclass(frozen=True)
@@ -58,5 +57,4 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal | int | float):
         return value
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return inert(str(value))
