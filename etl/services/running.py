@@ -28,8 +28,9 @@ from etl.services.sheets import SOURCE as GOOGLE_SHEETS
 from etl.services.sheets import fetch_sheet
 from etl.tables import TITLE_ROWS, find_header, named_rows, numbered_rows
 from etl.unpack import unpacked
+from tracker.accounts.audit import acting
 from tracker.events.services import emit
-from tracker.lib.actors import Actor
+from tracker.lib.actors import SYSTEM, Actor
 from tracker.lib.errors import DomainError
 from tracker.tenants.context import lock_key
 
@@ -99,8 +100,9 @@ def run_import(run: Import) -> None:
     """Read a claimed import and end it as completed or failed. Only a lost worker leaves it unfinished."""
     at = timezone.now()
     issues = IssueKeeper(run)
+    who = Actor(**run.created_by) if run.created_by else SYSTEM
     try:
-        with Pulse(run) as pulse:
+        with acting(actor=who, door="import"), Pulse(run) as pulse:
             _read_and_write(run, issues, pulse, at)
     except LeaseLost:
         logger.warning("Import %s was given to another worker; this one drops it.", run.pk)
