@@ -7,12 +7,14 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db.models import Q
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from bookings import pdf
 from bookings.delivery.queries import pacing_of
 from bookings.models import BookingCopy, InsertionOrder, IOBooking, Makegood, SlotClaim
-from deals.models import Campaign, DealAlert
+from deals.models import Campaign, DealAlert, Sponsor
 from etl.models import Import
 from etl.services import run_waiting_imports, start_import
 from matchmaking.models import Match
@@ -28,7 +30,7 @@ from tracker.demo.ids import (
     SHOWS,
     demo_id,
 )
-from tracker.demo.plan import DEALS, LINES, PEOPLE
+from tracker.demo.plan import DEALS, LINES, PEOPLE, PROPOSED_DEAL
 from tracker.events.models import Event
 from tracker.flags.services import switched_on
 from tracker.lib.actors import SYSTEM
@@ -89,6 +91,9 @@ def _check_desk() -> None:
         deal = Campaign.objects.get(pk=demo_id("deal", slug))
         assert (deal.stage, deal.bookings.count()) == ("won", 0)
     assert Campaign.objects.get(pk=demo_id("deal", README_MOVING_DEAL)).stage == "negotiation"
+    proposed = Campaign.objects.get(pk=demo_id("deal", PROPOSED_DEAL))
+    assert [made.version for made in proposed.proposals.all()] == ([1] if pdf.is_available() else [])
+    assert not Sponsor.objects.filter(Q(brands=[]) | Q(billing_email="")).exists()
     assert {"stuck", "stalled", "no_next_step", "close_past"} <= set(DealAlert.objects.values_list("kind", flat=True))
 
 

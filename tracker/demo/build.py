@@ -7,12 +7,14 @@ from django.db import transaction
 from django_tenants.utils import tenant_context
 
 from deals.alerts import check_pipeline_alerts
+from deals.models import Campaign
 from matchmaking.models import Match
 from matchmaking.services import recalculate_matches
 from metrics.models import Podcast
 from tracker.accounts.models import User
 from tracker.demo import copies, desk, house, uploads
 from tracker.demo.ids import SHOWS, SLUG, demo_id
+from tracker.demo.plan import PROPOSED_DEAL, PROPOSED_GOAL
 from tracker.tenants.models import Tenant
 from tracker.tenants.services import create_tenant
 
@@ -35,6 +37,10 @@ def make_demo(*, at: datetime) -> tuple[Tenant, bool]:
         uploads.upload_last_days(last_day=at.date() - timedelta(days=1), by=ops, at=at)
         if not Match.objects.exists():
             recalculate_matches(by=ops, at=at)
+        proposed = Campaign.objects.get(pk=demo_id("deal", PROPOSED_DEAL))
+        # It tells what is free and how shows fit, so it comes after figures and matches.
+        if not proposed.proposals.exists():
+            desk.make_proposal_of(proposed, goal=PROPOSED_GOAL, at=at)
     return tenant, is_new
 
 

@@ -5,18 +5,24 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from bookings import pdf
 from bookings.models import AdUnit, IOBooking
 from bookings.pricing import price_by_cpm
 from bookings.services import move_booking, number_order, schedule_booking
 from deals.models import Agency, Campaign, Goal, Sponsor
+from deals.names import name_key
 from deals.queries import quarter_start
 from deals.services import add_agency, add_contact, add_sponsor, move_deal, note_on_deal, open_deal
 from metrics.models import Podcast
 from tracker.accounts.models import User
+from tracker.dashboards.proposals.forms import STANDS_DAYS
+from tracker.dashboards.proposals.gather import WantedLine
+from tracker.dashboards.proposals.plan import offers_for
+from tracker.dashboards.proposals.services import make_proposal
 from tracker.demo.audience import FIRST_30_DAYS, age_weight, downloads_within_guarantee
 from tracker.demo.house import DATA, weekly_averages
 from tracker.demo.ids import demo_id
-from tracker.demo.plan import AGENCIES, DEALS, GOALS, LINES, SPONSORS, PlannedDeal, PlannedLine
+from tracker.demo.plan import AGENCIES, BLOCKED, CREDIT, DEALS, GOALS, LINES, SPONSORS, PlannedDeal, PlannedLine
 from tracker.lib.actors import SYSTEM
 from tracker.lib.dates import day_start
 
@@ -36,7 +42,13 @@ def make_sponsors(*, at: datetime) -> dict[str, Sponsor]:
     agencies: dict[str, Agency] = {}
     for name, permille in AGENCIES:
         agencies[name] = add_agency(
-            agency_id=demo_id("agency", name), name=name, commission_permille=permille, by=SYSTEM, at=at
+            agency_id=demo_id("agency", name),
+            name=name,
+            commission_permille=permille,
+            billing_email=f"invoices@{name_key(name)}.example",
+            billing_address=f"{name}\nExample Street {permille}\n10115 Berlin",
+            by=SYSTEM,
+            at=at,
         )
     with (DATA / "sponsors.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -48,8 +60,14 @@ def make_sponsors(*, at: datetime) -> dict[str, Sponsor]:
             name=row["name"],
             aliases=[alias for alias in row["aliases"].split("|") if alias],
             tags=row["tags"].split("|"),
+            brands=[row["name"]],
             category=category,
+            blocked_categories=BLOCKED.get(row["name"], []),
             targets=targets,
+            billing_name=row["name"],
+            billing_address=f"Example Street {place + 1}\n10115 Berlin",
+            billing_email=f"invoices@{name_key(row['name'])}.example",
+            credit_status=CREDIT.get(row["name"], "open"),
             agency=agencies.get(agency),
             by=SYSTEM,
             at=at,
@@ -96,6 +114,27 @@ def make_deals(
             note_on_deal(campaign=deal, kind=kind, text=text, by=owner, at=_moment(today, days, zone))
         deals[plan.slug] = deal
     return deals
+
+
+def make_proposal_of(deal: Campaign, *, goal: str, at: datetime) -> None:
+    """Print the first plan of a deal from what is free, where this machine can print."""
+    if not pdf.is_available():
+        return
+    offers = offers_for(deal, list(deal.wanted_podcasts.order_by("title")), at=at)
+    lines = [
+        WantedLine(offer.unit, offer.first_day, offer.last_day, offer.impressions, offer.cpm_cents)
+        for offer in offers
+        if offer.is_chosen and offer.impressions and offer.cpm_cents is not None
+    ]
+    make_proposal(
+        campaign=deal,
+        lines=lines,
+        promise=deal.name,
+        lead=goal,
+        stands_until=at.date() + timedelta(days=STANDS_DAYS),
+        by=deal.owner or SYSTEM,
+        at=at,
+    )
 
 
 def make_goals(*, people: dict[str, User], today: date, currency: str) -> None:

@@ -53,21 +53,21 @@ AGENCIES = (("Brass & Cable Media", 150), ("Kanal Neun", 120))
 SPONSORS = {
     "1Password": ("Password managers", "", {"countries": {"DE": 0.7, "AT": 0.15, "CH": 0.15}}),
     "Airtable": ("Databases and spreadsheets", "", {}),
-    "Audible": ("Audiobooks", "", {"countries": {"DE": 0.8, "AT": 0.1, "CH": 0.1}}),
-    "Babbel": ("Language courses", "Kanal Neun", {"countries": {"DE": 0.9, "AT": 0.1}}),
+    "Audible": ("Books and Audio Books", "", {"countries": {"DE": 0.8, "AT": 0.1, "CH": 0.1}}),
+    "Babbel": ("Language Learning", "Kanal Neun", {"countries": {"DE": 0.9, "AT": 0.1}}),
     "Bitwarden": ("Password managers", "", {}),
     "Blinkist": ("Book summaries", "Brass & Cable Media", {"countries": {"DE": 0.85, "CH": 0.15}}),
     "Bose": ("Headphones", "Kanal Neun", {}),
-    "Brilliant": ("Online courses", "", {}),
+    "Brilliant": ("Online Education", "", {}),
     "Cloudflare": ("Networks and hosting", "", {}),
     "Datadog": ("Monitoring", "Brass & Cable Media", {"countries": {"DE": 0.7, "AT": 0.2, "CH": 0.1}}),
-    "Duolingo": ("Language courses", "", {}),
+    "Duolingo": ("Language Learning", "", {}),
     "Eight Sleep": ("Mattresses", "", {}),
     "GitHub": ("Developer tools", "", {"countries": {"DE": 0.6, "AT": 0.2, "CH": 0.2}}),
-    "HelloFresh": ("Meal kits", "Kanal Neun", {"countries": {"DE": 0.8, "AT": 0.2}}),
+    "HelloFresh": ("Meal Kits", "Kanal Neun", {"countries": {"DE": 0.8, "AT": 0.2}}),
     "Huel": ("Meal replacements", "", {}),
     "Incogni": ("Data removal", "", {}),
-    "Indeed": ("Job boards", "Brass & Cable Media", {"countries": {"DE": 1.0}}),
+    "Indeed": ("Employment Agencies", "Brass & Cable Media", {"countries": {"DE": 1.0}}),
     "Klarna": ("Payments", "", {}),
     "Linear": ("Issue trackers", "", {}),
     "Miro": ("Whiteboards", "", {}),
@@ -77,13 +77,21 @@ SPONSORS = {
     "PagerDuty": ("Incident response", "", {}),
     "Retool": ("Internal tools", "", {}),
     "Shopify": ("Online shops", "", {"countries": {"DE": 0.7, "AT": 0.15, "CH": 0.15}}),
-    "Skillshare": ("Online courses", "", {}),
+    "Skillshare": ("Online Education", "", {}),
     "Squarespace": ("Website builders", "", {"countries": {"DE": 0.8, "CH": 0.2}}),
     "Stripe": ("Payments", "", {}),
     "Twilio": ("Messaging", "", {}),
     "Vanta": ("Compliance", "", {"countries": {"DE": 0.9, "AT": 0.1}}),
     "Zapier": ("Automation", "", {}),
 }
+
+
+# Beside which subjects a sponsor never stands, and whose bills the house looks at twice.
+BLOCKED = {"Babbel": ["Politics"], "HelloFresh": ["Politics", "Religion"], "Duolingo": ["Politics"]}
+CREDIT = {"Klarna": "watch", "Skillshare": "hold"}
+# The deal that has a proposal already, and the goal that stands in it in the client's words.
+PROPOSED_DEAL = "notion-team-wikis"
+PROPOSED_GOAL = "Notion wants teams to open one place for what they know, before they open a chat."
 
 
 @dataclass(frozen=True)
