@@ -98,10 +98,10 @@ class _Ranker:
         self.chance = np.random.default_rng(SEED).random((len(case.shows), len(case.sponsors)))
         self.plain = self._run(self.shows, self.sponsors, 0.0)
 
-    def scores(self, shows: np.ndarray, own: np.ndarray, around: np.ndarray) -> np.ndarray:
+    def scores(self, shows: np.ndarray, own: np.ndarray, around: np.ndarray, placements: int) -> np.ndarray:
         """Return the score of each sponsor for some shows, (sponsors, shows), NaN where not eligible.
 
-        own, around: sums over what is known of placements, for all sponsors and all shows.
+        own, around: sums over what is known of placements, for all sponsors and all shows; placements: how many.
         """
         if not own.any():
             return self.plain[:, shows]
@@ -110,6 +110,11 @@ class _Ranker:
         b = history.show_side(case.phi, around)
         rows, buyers = self.shows[shows].copy(), self.sponsors.copy()
         rows[:, LAYOUT["history"]], buyers[:, LAYOUT["history"]] = b[shows], a
+        # Topics count as they do in a house of so many placements (`taxonomy.damped`).
+        part, topics = history.topic_part(placements), LAYOUT["topics"]
+        known = buyers[:, topics].any(axis=1)
+        buyers[:, topics.start + 1 : topics.stop] *= np.float32(part)
+        buyers[known, topics.start] = 1 - buyers[known, topics.start + 1 : topics.stop].sum(axis=1)
         flag = LAYOUT["flags"].start + FLAGS.index("history")
         rows[:, flag] = 1
         buyers[:, flag] = a[:, : history.SHOW_DIMS].any(axis=1)
@@ -136,7 +141,7 @@ def _leave_one_out(case: Case, ranker: _Ranker) -> Iterator[_Asked]:
         left[wanted] = history.own_sums(part, case.phi, len(case.sponsors))[wanted]
         alone[show] = 0
         count[wanted] -= 1
-        with_history = ranker.scores(np.array([show]), left, alone)[:, 0]
+        with_history = ranker.scores(np.array([show]), left, alone, len(known.shows))[:, 0]
         yield _asked(ranker, show, with_history, count, wanted, np.arange(len(case.sponsors)))
 
 
@@ -154,7 +159,7 @@ def _after(case: Case, ranker: _Ranker, cut: date | None) -> Iterator[_Asked]:
     around = history.around_sums(known, case.chi, len(case.shows))
     popularity = np.bincount(known.sponsors, minlength=len(case.sponsors)).astype(float)
     shows = np.array(sorted(future), dtype=np.int64)
-    scores = ranker.scores(shows, own, around) if len(shows) else np.zeros((0, 0))
+    scores = ranker.scores(shows, own, around, len(known.shows)) if len(shows) else np.zeros((0, 0))
     for column, show in enumerate(shows.tolist()):
         offered = np.array([one for one in range(len(case.sponsors)) if (one, show) not in taken])
         yield _asked(ranker, show, scores[:, column], popularity, np.array(sorted(future[show])), offered)

@@ -46,10 +46,13 @@ class Explained:
 
 
 class Explainer:
-    """Explains pairs of a problem, slice by slice; threads may share it. monday: with which the weeks begin."""
+    """Explains pairs of a problem, slice by slice; threads may share it.
 
-    def __init__(self, problem: Problem, *, monday: date) -> None:
-        self._problem = problem
+    monday: with which the weeks begin; topic_part: how much of the closeness of topics the packed rows let count.
+    """
+
+    def __init__(self, problem: Problem, *, monday: date, topic_part: float = 1.0) -> None:
+        self._problem, self._topic_part = problem, topic_part
         self._own = _OwnRecords(problem.facts, len(problem.shows))
         self._phrases = _Phrases(monday)
         # {code of the phrases: (the words, a number that stands for them)}
@@ -57,7 +60,7 @@ class Explainer:
 
     def explain(self, sponsors: np.ndarray, shows: np.ndarray) -> Explained:
         """Explain some pairs, given by their indices, in the language of the moment."""
-        one = _Slice(self._problem, sponsors, shows, self._own)
+        one = _Slice(self._problem, sponsors, shows, self._own, self._topic_part)
         distinct, place = np.unique(one.codes(), return_inverse=True)
         found = [self._text(code) for code in distinct.tolist()]
         words = np.array([number for _text, number in found], np.uint64)[place] if found else np.zeros(0, np.uint64)
@@ -96,7 +99,10 @@ class _OwnRecords:
 class _Slice:
     """Some pairs with their packed rows side by side."""
 
-    def __init__(self, problem: Problem, sponsors: np.ndarray, shows: np.ndarray, own: _OwnRecords) -> None:
+    def __init__(
+        self, problem: Problem, sponsors: np.ndarray, shows: np.ndarray, own: _OwnRecords, topic_part: float
+    ) -> None:
+        self.topic_part = topic_part
         self.weights = np.array(problem.weights.as_tuple(), np.float64)
         self.buyer, self.show = problem.sponsors[sponsors], problem.shows[shows]
         flags = self.buyer[:, LAYOUT["flags"]] * self.show[:, LAYOUT["flags"]]
@@ -162,11 +168,15 @@ class _Slice:
 
     def codes(self) -> np.ndarray:
         """Return one number a pair that says which phrases it gets: the strongest signals, and any caution."""
-        told = self.values * self.weights * self.present * (self.values >= WORTH_SAYING)
+        values = self.values.copy()
+        # Words go by the whole closeness of topics, of which only a part may count.
+        values[:, 2] = 1 - (1 - values[:, 2]) / self.topic_part
+        told = values * self.weights * self.present * (values >= WORTH_SAYING)
         told[:, 5] = 0
-        specific = self.topic_parts[:, 1:]
+        specific = self.topic_parts[:, 1:] / np.float32(self.topic_part)
         # That a show is as good as any other is worth saying of those alone who sell to everyone.
-        told[:, 2] *= (specific.max(1) > NAMED) | (self._buyer("topics")[:, 0] >= BROAD_SHARE - 1e-6)
+        everything = 1 - (1 - self._buyer("topics")[:, 0]) / self.topic_part
+        told[:, 2] *= (specific.max(1) > NAMED) | (everything >= BROAD_SHARE - 1e-4)
         rank = np.argsort(np.argsort(-told, axis=1, kind="stable"), axis=1, kind="stable")
         said = (rank < SAID) & (told > 0)
         best_topic = np.where(specific.max(1) > NAMED, specific.argmax(1) + 1, 0)

@@ -62,6 +62,7 @@ def fit(*, shows: Sequence[Podcast], sponsors: Sequence[Sponsor], found: Sequenc
             "shows": len(shows),
             "placements": len(found),
             "full_evidence": evidence if len(placements.shows) else 0.0,
+            "topic_part": history.topic_part(len(placements.shows)),
             "usual_rate": gather.usual_rate(),
             "text": text.to_bytes(),
             "peers": peers.to_bytes(),
@@ -192,7 +193,8 @@ def _pack_sponsors(
     for start in range(0, len(buyers), BATCH):
         batch = buyers[start : start + BATCH]
         known = vectors[start : start + BATCH]
-        for sponsor, profile in zip(batch, gather.sponsor_profiles(batch, at=at, vectors=known), strict=True):
+        found_profiles = gather.sponsor_profiles(batch, at=at, vectors=known, topic_part=model.topic_part)
+        for sponsor, profile in zip(batch, found_profiles, strict=True):
             row = pack_sponsor(profile)
             row[LAYOUT["history"]] = known[len(rows) - start]
             rows[sponsor.pk] = row

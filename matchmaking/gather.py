@@ -13,7 +13,7 @@ from deals.models import Campaign, Sponsor
 from matchmaking import history, profiles
 from matchmaking.inventory import avails_of, weeks_wanted
 from matchmaking.models import PlacementRule
-from matchmaking.taxonomy import ancestry, interests_of, topic_of_category, topics_of_show
+from matchmaking.taxonomy import ancestry, damped, interests_of, topic_of_category, topics_of_show
 from metrics.models import Podcast
 from metrics.queries import AudienceOf, audience_summary
 from tracker.tenants.context import current_tenant
@@ -97,8 +97,13 @@ def podcast_profiles(
     return found
 
 
-def sponsor_profiles(buyers: Sequence[Sponsor], *, at: datetime, vectors: np.ndarray | None) -> list[profiles.Sponsor]:
-    """Return the profile of each sponsor. vectors: A of `history`; a row of zeros means that nothing is known."""
+def sponsor_profiles(
+    buyers: Sequence[Sponsor], *, at: datetime, vectors: np.ndarray | None, topic_part: float = 1.0
+) -> list[profiles.Sponsor]:
+    """Return the profile of each sponsor. vectors: A of `history`; a row of zeros means that nothing is known.
+
+    topic_part: how much of the closeness of topics counts (`history.topic_part`).
+    """
     ids = [sponsor.pk for sponsor in buyers]
     wishes, paid = _wishes(ids), _paid(ids)
     found = []
@@ -110,8 +115,11 @@ def sponsor_profiles(buyers: Sequence[Sponsor], *, at: datetime, vectors: np.nda
         known = vector is not None and bool(vector[: history.SHOW_DIMS].any())
         found.append(
             profiles.Sponsor(
-                interests=interests_of(
-                    tags=sponsor.tags, category=sponsor.category, name=sponsor.name, aliases=sponsor.aliases
+                interests=damped(
+                    interests_of(
+                        tags=sponsor.tags, category=sponsor.category, name=sponsor.name, aliases=sponsor.aliases
+                    ),
+                    topic_part,
                 ),
                 countries={code.upper(): part for code, part in countries.items()} if countries else None,
                 ages=profiles.wish_of(targets.get("ages"), ages=True),

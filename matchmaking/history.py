@@ -3,12 +3,14 @@
 A show becomes a vector φ (its words, its topics, its language), a sponsor the sum ψ of the vectors of the shows that
 carry it, topped up by what sponsors of the same tags do. The evidence that a show should carry a sponsor is
 
-    E(s, p) = Σ over shows q carrying s of strength(s, q) · (BASE + φ(p)·φ(q))        similar shows, and popularity
+    E(s, p) = popularity(s) × how much more shows like p carry s than shows at large do
             + SAME_SHOW · Σ over sponsors r on p of strength(r, p) · χ(s)·χ(r)        similar sponsors
             = A(s) · B(p)
 
-so one product of two matrices gives it for all pairs. BASE alone would count how many shows carry s: popularity is the
-prior, likeness moves it. All of it is linear in the placements: leaving one show out is a subtraction.
+so one product of two matrices gives it for all pairs. Popularity is the prior, likeness moves it. How much shows like p
+carry s is Σ over shows q carrying s of φ(p)·φ(q), shrunk towards what sponsors of the same tags do, and that towards
+what all sponsors do, the more the fewer placements there are. The sums are linear in the placements: leaving one show
+out is a subtraction.
 """
 
 import zlib
@@ -30,10 +32,14 @@ HISTORY_DIMS = SHOW_DIMS + TAG_DIMS
 LANDMARKS = 1500
 
 # Shares of the likeness of two shows, and the base that every show shares with every other.
-BASE, TEXT, TOPIC, LANGUAGE = 0.12, 0.45, 0.45, 0.10
+BASE, TEXT, TOPIC, LANGUAGE = 0.02, 0.45, 0.45, 0.10
 SAME_SHOW = 0.05
-# How many placements the tags' own record counts for beside a sponsor's.
-PEERS = 1.0
+# How many placements the record of the same tags counts for beside a sponsor's own, and that of all beside the tags'.
+PEERS, ALL = 4.0, 3.0
+# How many placements of a house count as much as what topics say by themselves, and the least that is left of that.
+TOPICS_WORTH, TOPICS_LEAST = 10.0, 0.10
+# What a sponsor without any placement counts as having.
+UNPLACED = 0.3
 
 
 @dataclass(frozen=True)
@@ -136,21 +142,23 @@ def strength_of(count: int | np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class PeerTable:
-    """What sponsors of each tag do.
+    """What sponsors of each tag do, and what all do.
 
-    sums: (TAG_DIMS, SHOW_DIMS) Σ χ·ψ; behind: (TAG_DIMS,) Σ χ over those with a record.
+    sums: (TAG_DIMS, SHOW_DIMS) Σ χ·ψ; behind: (TAG_DIMS,) Σ χ·placements; mean: (SHOW_DIMS,) ψ of a placement at large.
     """
 
     sums: np.ndarray
     behind: np.ndarray
+    mean: np.ndarray
 
     def to_bytes(self) -> bytes:
-        return self.sums.astype("<f4").tobytes() + self.behind.astype("<f4").tobytes()
+        return b"".join(part.astype("<f4").tobytes() for part in (self.sums, self.behind, self.mean))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "PeerTable":
         values = np.frombuffer(data, "<f4")
-        return cls(values[: TAG_DIMS * SHOW_DIMS].reshape(TAG_DIMS, SHOW_DIMS), values[TAG_DIMS * SHOW_DIMS :])
+        sums, rest = values[: TAG_DIMS * SHOW_DIMS], values[TAG_DIMS * SHOW_DIMS :]
+        return cls(sums.reshape(TAG_DIMS, SHOW_DIMS), rest[:TAG_DIMS], rest[TAG_DIMS:])
 
 
 def own_sums(placements: Placements, phi: np.ndarray, sponsors: int) -> np.ndarray:
@@ -167,18 +175,25 @@ def around_sums(placements: Placements, chi: np.ndarray, shows: int) -> np.ndarr
     return found
 
 
+def popularity_of(own: np.ndarray) -> np.ndarray:
+    """Return how many placements stand behind each row of sums: every show's vector begins with the same number."""
+    return own[:, 0] / np.float32(np.sqrt(BASE))
+
+
 def peer_table(own: np.ndarray, chi: np.ndarray) -> PeerTable:
-    """Return what sponsors of each tag do; sponsors without placements teach nothing."""
-    carried: np.ndarray = np.abs(own).max(axis=1, initial=0) > 0
-    taught = chi * carried[:, None].astype(np.float32)
-    return PeerTable(taught.T @ own, taught.sum(axis=0))
+    """Return what sponsors of each tag do, and what all do; zeros without any placement."""
+    placed = popularity_of(own)
+    whole = max(float(placed.sum()), 1e-9)
+    return PeerTable(chi.T @ own, chi.T @ placed, own.sum(axis=0) / np.float32(whole))
 
 
 def sponsor_side(own: np.ndarray, chi: np.ndarray, peers: PeerTable) -> np.ndarray:
-    """Return A: (sponsors, HISTORY_DIMS): a sponsor's own sums, PEERS times the mean of its tags' sponsors, its χ."""
-    weight = (chi @ peers.behind)[:, None]
-    mean = np.divide(chi @ peers.sums, weight, out=np.zeros_like(own), where=weight > 0)
-    return np.hstack([own + np.float32(PEERS) * mean, chi])
+    """Return A: (sponsors, HISTORY_DIMS); zeros as long as nobody was placed anywhere."""
+    behind = (np.maximum(chi @ peers.behind, 0) + np.float32(ALL))[:, None]
+    alike = (chi @ peers.sums + np.float32(ALL) * peers.mean) / behind
+    placed = popularity_of(own)[:, None]
+    share = (placed + np.float32(UNPLACED)) / (placed + np.float32(PEERS))
+    return np.hstack([share * (own + np.float32(PEERS) * alike), chi])
 
 
 def show_side(phi: np.ndarray, around: np.ndarray) -> np.ndarray:
@@ -186,15 +201,24 @@ def show_side(phi: np.ndarray, around: np.ndarray) -> np.ndarray:
     return np.hstack([phi, np.float32(SAME_SHOW) * around])
 
 
+def topic_part(placements: int) -> float:
+    """Return how much of the closeness of topics counts, 1 down to TOPICS_LEAST, in a house of so many placements.
+
+    What similar shows carry holds what topics have to say in this house already, measured instead of assumed; the more
+    placements there are, the less topics need to say again.
+    """
+    return max(TOPICS_LEAST, TOPICS_WORTH / (TOPICS_WORTH + placements))
+
+
 def full_evidence(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the evidence that counts as 1: the mean over shows of the strongest sponsor's; 0 without any.
+    """Return the evidence that counts as 1: the strongest sponsor's for any show; 0 without any.
 
     Some hundred shows, evenly spaced, tell it well enough.
     """
     if not len(a) or not len(b):
         return 0.0
     sample = b[:: max(1, len(b) // 200)]
-    return max(0.0, float((a @ sample.T).max(axis=0).mean()))
+    return max(0.0, float((a @ sample.T).max()))
 
 
 def _counted(show: ShowText) -> tuple[np.ndarray, np.ndarray]:

@@ -63,6 +63,8 @@ class House:
     facts: PairFacts
     weights: Weights
     full_evidence: float
+    # How much of the closeness of topics the packed rows let count: words are chosen by the whole of it.
+    topic_part: float = 1.0
 
     @property
     def problem(self) -> Problem:
@@ -96,7 +98,7 @@ class House:
         return self.scores(rows, columns)[row_of, column_of]
 
 
-def load_house(*, weights: Weights, full_evidence: float) -> House:
+def load_house(*, weights: Weights, full_evidence: float, topic_part: float = 1.0) -> House:
     """Return the house with its pair facts; packed rows are read when they are needed."""
     sponsors, shows = Side("sponsors"), Side("podcasts")
     found = store.read_facts()
@@ -111,4 +113,4 @@ def load_house(*, weights: Weights, full_evidence: float) -> House:
         found.outcome[own],
         found.volume[own],
     )
-    return House(sponsors, shows, facts, weights, full_evidence)
+    return House(sponsors, shows, facts, weights, full_evidence, topic_part)

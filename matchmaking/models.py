@@ -247,6 +247,8 @@ class Model(models.Model):
     shows = models.PositiveIntegerField()
     placements = models.PositiveIntegerField()
     full_evidence = models.FloatField()
+    # How much of the closeness of topics counts beside so many placements.
+    topic_part = models.FloatField(default=1.0, db_default=1.0)
     # Orders per delivered impression over the house, the usual against which a pair is held; null: nobody reports both.
     usual_rate = models.FloatField(null=True)
     text = models.BinaryField()

@@ -49,7 +49,7 @@ def _layout() -> tuple[dict[str, slice], int]:
 
 LAYOUT, WIDTH = _layout()
 # Bytes with another layout are rebuilt, never misread: the number stands beside every packed row.
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 _TOPICS = {topic: index for index, topic in enumerate(topics())}
 _RISKS = {risk: index for index, risk in enumerate(RISKS)}

@@ -165,8 +165,8 @@ def last_calculated() -> datetime | None:
 def pair_view(*, advertiser: Sponsor, podcast: Podcast, at: datetime, stored: Match | None = None) -> PairView:
     """Return one pair in full, read and scored now by the reference: signals, what is weak, what would raise it."""
     weights, model = weights_now(), Model.objects.first()
-    show, buyer, pair, own = _profiles(advertiser, podcast, at)
-    evidence = model.full_evidence if model else 0.0
+    evidence, topic_part = (model.full_evidence, model.topic_part) if model else (0.0, 1.0)
+    show, buyer, pair, own = _profiles(advertiser, podcast, at, topic_part)
     found = scoring.score_pair(show, buyer, weights=weights, pair=pair, full_evidence=evidence)
     free = _free_share(show, buyer)
     return PairView(
@@ -175,7 +175,7 @@ def pair_view(*, advertiser: Sponsor, podcast: Podcast, at: datetime, stored: Ma
         refusal=refusal_words(found.refusal) if found.refusal else "",
         rationale=stored.rationale if stored else "",
         signals=signal_lines(found.signals, weights),
-        weak=weak_words(found.signals, buyer, show),
+        weak=weak_words(found.signals, buyer, show, topic_part=topic_part),
         raises=what_would_raise(show, buyer, pair, weights, evidence, found) if not found.refusal else [],
         own=own,
         first_free_week=_first_free_week(show, buyer, at),
@@ -186,21 +186,23 @@ def pair_view(*, advertiser: Sponsor, podcast: Podcast, at: datetime, stored: Ma
 
 
 def _profiles(
-    advertiser: Sponsor, podcast: Podcast, at: datetime
+    advertiser: Sponsor, podcast: Podcast, at: datetime, topic_part: float
 ) -> tuple[profiles.Podcast, profiles.Sponsor, profiles.Pair, Mapping[str, Any]]:
     b, a = stored_vectors(podcast_id=podcast.pk, sponsor_id=advertiser.pk)
     show = gather.podcast_profiles([podcast], at=at, vectors=b)[0]
-    buyer = gather.sponsor_profiles([advertiser], at=at, vectors=a)[0]
+    buyer = gather.sponsor_profiles([advertiser], at=at, vectors=a, topic_part=topic_part)[0]
     known = PackedPair.objects.filter(sponsor_id=advertiser.pk, podcast_id=podcast.pk).first()
     if known is None:
         return show, buyer, profiles.Pair(), {}
     return show, buyer, profiles.Pair(known.refusal, known.outcome, known.volume), known.facts
 
 
-def weak_words(signals: Mapping[str, float], buyer: profiles.Sponsor, show: profiles.Podcast) -> list[str]:
+def weak_words(
+    signals: Mapping[str, float], buyer: profiles.Sponsor, show: profiles.Podcast, *, topic_part: float = 1.0
+) -> list[str]:
     """Return what speaks against a pair, and what is not known, in words."""
     words: list[str] = []
-    if "topic_overlap" in signals and signals["topic_overlap"] < 0.5:
+    if "topic_overlap" in signals and 1 - (1 - signals["topic_overlap"]) / topic_part < 0.5:
         words.append(_("The show's topics are far from what the advertiser sells."))
     if "geo_overlap" in signals and signals["geo_overlap"] < 0.35:
         words.append(_("Few of its listeners live in the countries the advertiser wants."))

@@ -282,7 +282,8 @@ def _recalculate_some(*, sponsors: Collection[UUID], podcasts: Collection[UUID],
 
 
 def _house() -> House:
-    return load_house(weights=weights_now(), full_evidence=Model.objects.get().full_evidence)
+    model = Model.objects.only("full_evidence", "topic_part").get()
+    return load_house(weights=weights_now(), full_evidence=model.full_evidence, topic_part=model.topic_part)
 
 
 def _finish(run: Run, written: Written, *, at: datetime, seconds: float, blocks: int = 1) -> Run:

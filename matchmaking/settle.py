@@ -170,7 +170,7 @@ def write(house: House, final: _Final, *, into_empty: bool, at: datetime) -> int
         return 0
     house.sponsors.read(final.sponsors)
     house.shows.read(final.shows)
-    explainer = Explainer(house.as_read(), monday=first_week(at).date())
+    explainer = Explainer(house.as_read(), monday=first_week(at).date(), topic_part=house.topic_part)
     language = translation.get_language()
 
     def made(start: int) -> Row:

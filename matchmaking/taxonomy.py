@@ -210,6 +210,12 @@ def interests_of(
     return interests
 
 
+def damped(interests: Mapping[str, float], part: float) -> dict[str, float]:
+    """Return interests of which topics count by a part; the rest goes to EVERYTHING, so that they still sum to 1."""
+    found = {topic: weight * part for topic, weight in interests.items() if topic != EVERYTHING}
+    return {**found, EVERYTHING: 1 - sum(found.values())} if interests else {}
+
+
 def reach_of(present: Mapping[str, float]) -> dict[str, float]:
     """Return {topic: the closest a show comes to it, 0 to 1}; a show without topics reaches none."""
     if not present:
