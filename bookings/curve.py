@@ -123,7 +123,7 @@ class TenantHistory:
         others, residuals = house.without(show)
         if not own and others is None:
             return None
-        centre = _shrunk(own, others, house.prior)
+        centre = _shrunk(len(own), None if model is None else model.middle, others, house.prior)
         if model is not None and len(own) >= ENOUGH:
             spread = model.spread
         else:
@@ -194,15 +194,12 @@ def _growth_logs(episodes: Sequence[Counted], age: int, window: int) -> list[flo
     return [then - now for now, then in pairs if now is not None and then is not None][-HISTORY:]
 
 
-def _shrunk(own: Sequence[float], others: float | None, prior: float) -> float:
+def _shrunk(episodes: int, own: float | None, others: float | None, prior: float) -> float:
     """Return the show's own middle, drawn to the tenant's the more, the fewer episodes it has."""
-    if not own:
+    if own is None:
         assert others is not None
         return others
-    centre = robust_centre(own)
-    if others is None:
-        return centre
-    return (len(own) * centre + prior * others) / (len(own) + prior)
+    return own if others is None else (episodes * own + prior * others) / (episodes + prior)
 
 
 def _back_tested(own: Sequence[float], others: float | None, prior: float) -> float | None:
@@ -210,7 +207,7 @@ def _back_tested(own: Sequence[float], others: float | None, prior: float) -> fl
     half = len(own) // 2
     if half < 2:
         return None
-    centre = _shrunk(own[:half], others, prior)
+    centre = _shrunk(half, robust_centre(own[:half]), others, prior)
     errors = [abs(exp(centre - value) - 1) for value in own[half:]]
     mean = sum(errors) / len(errors)
     return mean if isfinite(mean) else None

@@ -152,13 +152,14 @@ def learn(past: Sequence[Counted], *, age: int, to: int, windows: Sequence[int])
     if len(episodes) >= _FEWEST_FOR_TERMS:
         logs = [one.log_at(age) for one in past]
         raw = terms.rows(episodes, [_earlier(logs, place) for place in places])
-    fit, book = _fit_of(raw, terms.groups, growths)
+    middle = robust_centre(growths.tolist())
+    fit, book = _fit_of(raw, terms.groups, growths, middle)
     missed = _back_test(raw, terms.groups, growths)
     return GrowthModel(
         age=age,
         to=to,
         episodes=len(episodes),
-        middle=robust_centre(growths.tolist()),
+        middle=middle,
         shift=_least_percent_error(fit.unseen),
         spread=_spread(fit.unseen, missed, terms=len(fit.slopes)),
         error=None if missed is None else float(np.minimum(np.abs(np.expm1(-missed)), 10.0).mean()),
@@ -197,10 +198,9 @@ class _TermsOf:
         return row
 
 
-def _fit_of(raw: Array | None, groups: Sequence[str], growths: Array) -> tuple[_Fit, _Book | None]:
-    """Take in group after group while the error on episodes left out falls clearly."""
-    centre = robust_centre(growths.tolist())
-    best = _Fit((), centre, np.zeros(0), _left_out_centres(growths))
+def _fit_of(raw: Array | None, groups: Sequence[str], growths: Array, centre: float) -> tuple[_Fit, _Book | None]:
+    """Take in group after group while the error on episodes left out falls clearly. Begun at their robust centre."""
+    best = _Fit((), centre, np.zeros(0), _left_out_centres(growths, centre))
     if raw is None or len(growths) < _FEWEST_FOR_TERMS:
         return best, None
     book = _Book(raw, groups)
@@ -257,12 +257,11 @@ def _weights(residuals: Array) -> Array:
     return np.maximum(pull, 1e-3)
 
 
-def _left_out_centres(growths: Array) -> Array:
+def _left_out_centres(growths: Array, centre: float) -> Array:
     """The error on each episode of the robust middle of the others: begun at the middle of all, one step on."""
     count = len(growths)
     if count == 1:
         return np.zeros(1)
-    centre = robust_centre(growths.tolist())
     pulls = _weights(growths - centre)
     others = pulls.sum() - pulls
     return growths - (pulls @ growths - pulls * growths) / np.maximum(others, 1e-9)
@@ -273,7 +272,8 @@ def _back_test(raw: Array | None, groups: Sequence[str], growths: Array) -> Arra
     half = len(growths) // 2
     if len(growths) < FEWEST_FOR_BACK_TEST:
         return None
-    fit, book = _fit_of(None if raw is None else raw[:half], groups, growths[:half])
+    older = growths[:half]
+    fit, book = _fit_of(None if raw is None else raw[:half], groups, older, robust_centre(older.tolist()))
     foreseen = np.full(len(growths) - half, fit.centre)
     if book is not None and raw is not None and fit.chosen:
         foreseen = foreseen + book.of(raw[half:])[:, book.places(fit.chosen)] @ fit.slopes

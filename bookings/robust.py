@@ -18,8 +18,8 @@ def robust_centre(values: Sequence[float]) -> float:
     for _round in range(12):
         pulls = [max(0.0, 1 - ((value - centre) / (_BIWEIGHT * scale)) ** 2) ** 2 for value in values]
         moved = sum(pull * value for pull, value in zip(pulls, values, strict=True)) / sum(pulls)
-        if abs(moved - centre) < 1e-7 * scale:
-            break
+        if abs(moved - centre) < 1e-4 * scale:
+            return moved
         centre = moved
     return centre
 

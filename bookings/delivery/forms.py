@@ -62,7 +62,7 @@ class BlackoutForm(forms.Form):
 class KnownOnForm(forms.Form):
     """The day of which one asks what was known then."""
 
-    known_on = forms.DateField(label=_("Day"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    known_on = forms.DateField(label=_("Day"), widget=forms.DateInput(attrs={"type": "date"}))
 
 
 class ReasonForm(forms.Form):

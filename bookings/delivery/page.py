@@ -99,6 +99,11 @@ class BookingView:
     today: date
 
     @property
+    def whole_deal(self) -> Attribution | None:
+        """What the whole deal's lines were seen to bring, where it has more of them than this one."""
+        return self.campaign if self.campaign is not None and self.campaign.lines > 1 else None
+
+    @property
     def overdue_proofs(self) -> int:
         return sum(1 for spot in self.proofs if spot.is_overdue(self.today))
 

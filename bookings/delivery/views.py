@@ -89,7 +89,7 @@ def may_prove(request: HttpRequest) -> bool:
 @require_safe
 def booking_detail(request: HttpRequest, booking: IOBooking) -> HttpResponse:
     acts = may_act(request)
-    asked = forms.KnownOnForm(request.GET or None)
+    asked = forms.KnownOnForm(request.GET if "known_on" in request.GET else None)
     known_on = asked.cleaned_data["known_on"] if asked.is_bound and asked.is_valid() else None
     view = booking_view(booking, at=timezone.now(), with_slots=acts, known_on=known_on)
     forms_of = {
