@@ -184,5 +184,7 @@ def _place(request: HttpRequest) -> Place:
         raise Http404
     if episode is not None and episode.drops_at is not None:
         day = local_day(episode.drops_at, tenant_zone())
-    length = A_WEEK if episode is None else timedelta(days=max(0, (unit.min_flight_days or 1) - 1))
+    # A dynamic unit is sold by the week; a read by its day, also where the episode of that day is not planned yet.
+    is_dynamic = unit.delivery == AdUnit.Delivery.DYNAMIC
+    length = A_WEEK if is_dynamic else timedelta(days=max(0, (unit.min_flight_days or 1) - 1))
     return Place(unit, episode, day, day + length)

@@ -201,10 +201,16 @@ def _capacity(
     start, end = window.start, window.end
     if unit.delivery == AdUnit.Delivery.BAKED_IN:
         coming = [one for one in episodes if one.drops_at is not None and one.drops_at > window.at]
+        zone = tenant_zone()
+        last = local_day(end - timedelta(microseconds=1), zone)
+        usual = _usual_days(unit.podcast, episodes, local_day(start, zone), last, window.at)
         open_ones = [one for one in coming if claim_on(claims, one) is None]
+        open_days = [day for day in usual if _claim_on_day(claims, day) is None]
         free = sum(claim_on(rivals, one) is None for one in open_ones)
-        share = Fraction(free, len(coming)) if coming else Fraction(0)
-        return Capacity(free, len(coming), share, beside_rivals=len(open_ones) - free)
+        free += sum(_claim_on_day(rivals, day) is None for day in open_days)
+        slots = len(coming) + len(usual)
+        share = Fraction(free, slots) if slots else Fraction(0)
+        return Capacity(free, slots, share, beside_rivals=len(open_ones) + len(open_days) - free)
     blocked = any(claim_meets(claim, start, end) for claim in claims if not claim.is_shared)
     if blocked or not unit.is_shared:
         return Capacity(0 if blocked else 1, 1, Fraction(0 if blocked else 1))
@@ -327,21 +333,35 @@ def _episode_slots(
         claim = claim_on(claims, episode)
         if episode.drops_at is not None:
             slots.append(_slot(claim, local_day(episode.drops_at, zone), episode, is_sellable=episode.drops_at > at))
-    planned = {slot.starts_on - timedelta(days=slot.starts_on.weekday()) for slot in slots}
-    for first in mondays:
-        days = [
-            first + timedelta(days=weekday) for weekday in sorted(set(unit.podcast.release_weekdays)) if weekday < 7
-        ]
-        if first not in planned:
-            # Nobody planned this week's episodes yet; only what takes every episode reaches them.
-            slots += [_unplanned(claims, day) for day in days if day_start(day, zone) > at]
+    last = mondays[-1] + WEEK - timedelta(days=1)
+    slots += [_unplanned(claims, day) for day in _usual_days(unit.podcast, episodes, mondays[0], last, at)]
     return slots
 
 
-def _unplanned(claims: list[SlotClaim], day: date) -> Slot:
+def _usual_days(podcast: Podcast, episodes: list[Episode], first: date, last: date, at: datetime) -> list[date]:
+    """Return the coming days on which a show usually drops, in weeks that nobody planned yet; days are inclusive.
+
+    Only what takes every episode of a day reaches them until the episode itself is planned.
+    """
+    zone = tenant_zone()
+    dropped = [local_day(one.drops_at, zone) for one in episodes if one.drops_at is not None]
+    planned = {day - timedelta(days=day.weekday()) for day in dropped}
+    usual = {weekday for weekday in podcast.release_weekdays if 0 <= weekday < 7}
+    days = (first + timedelta(days=count) for count in range((last - first).days + 1))
+    return [
+        day
+        for day in days
+        if day.weekday() in usual and day - timedelta(days=day.weekday()) not in planned and day_start(day, zone) > at
+    ]
+
+
+def _claim_on_day(claims: list[SlotClaim], day: date) -> SlotClaim | None:
     noon = day_start(day, tenant_zone()) + timedelta(hours=12)
-    claim = next((one for one in claims if one.episodes.lower is None and noon in one.during), None)
-    slot = _slot(claim, day, None, is_sellable=True)
+    return next((one for one in claims if one.episodes.lower is None and noon in one.during), None)
+
+
+def _unplanned(claims: list[SlotClaim], day: date) -> Slot:
+    slot = _slot(_claim_on_day(claims, day), day, None, is_sellable=True)
     return Slot(slot.state, day, slot.who, None, is_planned=False, booking=slot.booking)
 
 

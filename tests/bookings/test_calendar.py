@@ -134,6 +134,35 @@ def test_rivals_lead_time_and_length_stand_in_a_wishs_way(tenant):
     assert sorted(codes.values())[1] == ["lead_time", "flight_length", "competitor"]
 
 
+def test_a_wish_counts_the_days_of_the_release_schedule_that_nobody_planned_yet(tenant):
+    podcast = make_podcast(release_weekdays=[2])
+    unit = make_ad_unit(podcast)
+    make_episode(podcast, drops_at=WEDNESDAY)
+    wish = Wish(first_day=MONDAY, last_day=MONDAY + 20 * DAY)
+
+    (avail,) = avails_for(wish, [podcast], at=NOON)
+    assert (avail.answer, avail.free, avail.slots) == ("available", 3, 3)
+    day = WEDNESDAY.replace(hour=0) + 7 * DAY
+    make_booking(ad_unit=unit, flight_start=day, flight_end=day + DAY)
+    (avail,) = avails_for(wish, [podcast], at=NOON)
+    assert (avail.answer, avail.free, avail.slots) == ("partly", 2, 3)
+
+
+def test_a_day_of_the_release_schedule_is_held_from_the_calendar(client, login, salesperson):
+    login(client, salesperson)
+    day = (timezone.now() + 14 * DAY).date()
+    unit = make_ad_unit(make_podcast(release_weekdays=[day.weekday()]))
+    address = f"/inventory/slot?unit={unit.pk}&day={day.isoformat()}"
+    assert address.replace("&", "&amp;") in client.get("/inventory").content.decode()
+    body = {"act": "hold", "campaign": make_campaign().pk, "last_day": day, "booked_impressions": "9", "cpm": "1"}
+
+    assert client.post(address, body).status_code == 302
+    episode = make_episode(unit.podcast, drops_at=datetime(day.year, day.month, day.day, 6, tzinfo=UTC))
+    again = client.post(f"{address}&episode={episode.pk}", body | {"campaign": make_campaign().pk})
+
+    assert (again.status_code, IOBooking.objects.get().status) == (409, "held")
+
+
 def test_an_episode_with_a_rival_in_it_is_no_avail_of_that_category(tenant):
     OrderProfile.objects.create(separation="episode")
     podcast = make_podcast()
