@@ -1,10 +1,27 @@
 """What left the house: versions of an order, the links to sign them, the signatures; calendar feeds."""
 
 import pghistory
+import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tracker.lib.ids import new_id
+
+# What was sent is proof of what was agreed: the row is written once, its papers once each, and nothing is deleted.
+_SENT_IS_SENT = """
+    IF TG_OP = 'DELETE'
+        OR (NEW.order_id, NEW.number, NEW.document, NEW.digest, NEW.severity, NEW.changes, NEW.sent_at, NEW.sent_by,
+            NEW.needs_signature)
+        IS DISTINCT FROM (OLD.order_id, OLD.number, OLD.document, OLD.digest, OLD.severity, OLD.changes, OLD.sent_at,
+            OLD.sent_by, OLD.needs_signature)
+        OR (OLD.pdf IS NOT NULL AND NEW.pdf IS DISTINCT FROM OLD.pdf)
+        OR (OLD.signed_pdf IS NOT NULL AND NEW.signed_pdf IS DISTINCT FROM OLD.signed_pdf) THEN
+        RAISE EXCEPTION 'a sent version of an order is frozen' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+"""
+_SIGNED_IS_SIGNED = "RAISE EXCEPTION 'a signature is final' USING ERRCODE = 'restrict_violation';"
+_CHANGES = pgtrigger.Update | pgtrigger.Delete
 
 
 class OrderVersion(models.Model):
@@ -39,6 +56,9 @@ class OrderVersion(models.Model):
         verbose_name = _("order version")
         verbose_name_plural = _("order versions")
         constraints = [models.UniqueConstraint(fields=["order", "number"], name="order_version_once")]
+        triggers = [
+            pgtrigger.Trigger(name="sent_is_frozen", when=pgtrigger.Before, operation=_CHANGES, func=_SENT_IS_SENT)
+        ]
 
     def __str__(self) -> str:
         return f"{self.order} v{self.number}"
@@ -62,6 +82,9 @@ class OrderSignature(models.Model):
     class Meta:
         db_table = "order_signatures"
         constraints = [models.UniqueConstraint(fields=["version", "side"], name="signed_once_a_side")]
+        triggers = [
+            pgtrigger.Trigger(name="signed_is_final", when=pgtrigger.Before, operation=_CHANGES, func=_SIGNED_IS_SIGNED)
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.get_side_display()})"

@@ -5,11 +5,12 @@ from io import BytesIO
 
 import pytest
 from django.core import mail
+from django.db import IntegrityError, transaction
 from django_tenants.utils import tenant_context
 from pypdf import PdfReader
 
 from bookings import pdf
-from bookings.models import InsertionOrder, OrderVersion, SigningLink
+from bookings.models import InsertionOrder, OrderSignature, OrderVersion, SigningLink
 from bookings.services import change_booking, export_pdf, send_order, sign_order
 from tests.factories import NOON, make_ad_unit, make_booking, make_campaign, make_sponsor
 from tracker.events.models import Event
@@ -63,6 +64,28 @@ def test_a_sent_order_is_the_same_bytes_for_ever_whatever_changes_in_the_product
 
     assert first.content == second.content == bytes(sent.version.pdf)
     assert "99,000" not in text_of(first.content)
+
+
+def test_the_database_itself_keeps_a_sent_version_and_its_signatures_as_they_are(tenant):
+    sent = send(make_booking().order)
+    sign(sent)
+    version = OrderVersion.objects.get()
+
+    for rows, changes in (
+        (OrderVersion.objects.all(), {"document": {}}),
+        (OrderVersion.objects.all(), {"digest": "0" * 64}),
+        (OrderVersion.objects.all(), {"pdf": b"%PDF other"}),
+        (OrderVersion.objects.all(), {"signed_pdf": b"%PDF other"}),
+        (OrderSignature.objects.all(), {"name": "Somebody Else"}),
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            rows.update(**changes)
+    for rows in (OrderSignature.objects.all(), OrderVersion.objects.all()):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            rows.delete()
+
+    assert bytes(OrderVersion.objects.get().pdf) == bytes(version.pdf)
+    assert OrderSignature.objects.count() == 2
 
 
 def test_the_buyer_signs_with_name_title_and_hash_and_a_second_time_changes_nothing(tenant):
