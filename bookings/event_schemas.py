@@ -41,6 +41,7 @@ COPY = {"copy_id": ID, "io_id": ID, "campaign_id": ID, "version": COUNT, "due_on
 # --- lines ------------------------------------------------------------------------------------------------------------
 describe("io.scheduled", "a line entered scheduled for the first time", **LINE, **optional(status=STATUS))
 describe("io.booked", "a line was made as a draft or a hold", **LINE, status=STATUS)
+describe("io.unbooked", "a line that a file had booked was taken out with that file", **LINE)
 describe(
     "io.changed",
     "the numbers of a line changed",

@@ -16,6 +16,7 @@ from rest_framework.routers import SimpleRouter
 
 from etl import queries, services
 from etl.models import Import, RowIssue
+from etl.services.questions import ASKED
 from etl.services.starting import KINDS, check_size
 from etl.tasks import run_imports
 from tracker.api.views import TrackerMixin, TrackerView, TrackerViewSet
@@ -82,6 +83,13 @@ class UploadSerializer(serializers.Serializer):
     podcast_id = serializers.UUIDField(required=False, help_text="a host's file: which show it is about")
     as_of = serializers.DateField(required=False, help_text="a host's file: as of which day it counts")
     day_first = serializers.ChoiceField(choices=["day", "month"], required=False, help_text="what 3/9 begins with")
+    episode_id = serializers.CharField(
+        required=False, max_length=36, help_text="a host's file of days: which episode, or show for the whole show"
+    )
+    span = serializers.ChoiceField(choices=["all", "some"], required=False, help_text="whether it counts all time")
+    time_zone = serializers.CharField(required=False, max_length=64, help_text="of times without an offset")
+    currency = serializers.CharField(required=False, max_length=3, help_text="of its money, for example EUR")
+    revision = serializers.IntegerField(required=False, min_value=0, max_value=999_999, help_text="of an order's file")
     encoding = serializers.CharField(required=False, allow_blank=True, default="", help_text="when it is not UTF-8")
 
 
@@ -123,7 +131,7 @@ class UploadView(TrackerView):
         form = UploadSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         given = dict(form.validated_data)
-        asked = {"podcast": "podcast_id", "as_of": "as_of", "day_first": "day_first"}
+        asked = {name: {"podcast": "podcast_id", "episode": "episode_id"}.get(name, name) for name in ASKED}
         answers = {name: str(given.pop(field)) for name, field in asked.items() if field in given}
         run = services.start_import(by=self.actor, at=self.now, answers=answers, **given)
         enqueue(run_imports)

@@ -11,3 +11,4 @@ class EtlConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("etl.automation")
+        import_module("etl.subscribers")

@@ -61,7 +61,7 @@ def count_of(text: str) -> int | None:
         return None
     if text.startswith("(") or text.startswith("-"):
         raise CellError("not_a_whole_number", "A count cannot be below 0.")
-    if re.fullmatch(r"\d+\.0+", text):
+    if re.fullmatch(r"\d+\.0{1,2}", text):
         text = text.split(".")[0]
     if not text.isascii() and not _GROUPED.fullmatch(text):
         raise CellError("not_a_whole_number", "This is not a whole number.")
@@ -199,9 +199,8 @@ def money_of(text: str, *, currency: str) -> int | None:
         raise CellError("amount_below_zero", "Money in brackets or below 0 is taken off; it cannot stand here.")
     digits = re.sub(r"[^\d.,'’]", "", text)
     named = re.sub(r"[\d.,'’\s]", "", text).upper()
-    if named and _CURRENCIES.get(named, named) not in (currency, *(() if named != "$" else _DOLLARS)):
-        raise CellError("other_currency", f"This is not an amount of {currency}.")
-    if named == "$" and currency not in _DOLLARS:
+    code = currency if named == "$" and currency in _DOLLARS else _CURRENCIES.get(named, named)
+    if code and code != currency:
         raise CellError("other_currency", f"This is not an amount of {currency}.")
     match = re.fullmatch(r"(\d+|\d{1,3}(?:([.,'’])\d{3})(?:\2\d{3})*)(?:([.,])(\d{1,2}))?", digits)
     if match is None or (match[2] and match[2] == match[3]):

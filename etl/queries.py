@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Count, Max, Q, QuerySet
 
-from etl.models import Import, RowIssue
+from etl.models import Import, RowIssue, WaitingRow
 
 # CONTRACT, alerts.
 HEALTHY_WITHIN = timedelta(hours=6)
@@ -32,6 +32,17 @@ class EtlHealth:
 def import_history() -> QuerySet[Import]:
     """Return all imports, newest first."""
     return Import.objects.order_by("-created_at", "-import_id")
+
+
+def waiting_rows() -> QuerySet[WaitingRow]:
+    """Return the rows that wait for a person, of imports that were made and not taken back, oldest import first."""
+    rows = WaitingRow.objects.filter(
+        state=WaitingRow.State.WAITING,
+        import_run__is_dry_run=False,
+        import_run__status=Import.Status.COMPLETED,
+        import_run__undone_at=None,
+    )
+    return rows.order_by("import_run__created_at", "line", "row_id")
 
 
 def issues_of(import_run: Import) -> QuerySet[RowIssue]:

@@ -33,6 +33,8 @@ def table_of(content: bytes) -> Table:
 def _checked(lay_out: Callable[[Any], Table], answer: Any) -> Table:
     try:
         return iter(list(lay_out(answer)))
+    except UnreadableFile:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise UnreadableFile("json_broken", "This answer lacks parts that it should have; record it anew.") from None
 

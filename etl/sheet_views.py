@@ -13,6 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from etl import services
 from etl.models import SheetConnection
+from etl.profiles import SHIPPED
+from etl.profiles.orders import ORDER_PROFILES
+from etl.services.orders_file import own_order_profiles
+from etl.services.profile_file import own_profiles
 from etl.sheets import SheetError, share_address
 from etl.tasks import run_imports
 from etl.views import import_page
@@ -23,6 +27,12 @@ FLAG = "ENABLE_GOOGLE_SHEETS_IMPORT"
 RHYTHMS = [("", _("only by hand")), ("1", _("every hour")), ("6", _("every 6 hours")), ("24", _("once a day"))]
 
 
+def _profiles() -> list[tuple[str, Any]]:
+    """By the header, or by one profile: the house's own first."""
+    known = [*own_profiles(), *own_order_profiles(), *SHIPPED, *ORDER_PROFILES]
+    return [("", _("what its header says")), *((one.key, one.title) for one in known if not one.places)]
+
+
 class ConnectForm(forms.Form):
     spreadsheet_id = forms.CharField(
         label=_("Spreadsheet"),
@@ -30,6 +40,7 @@ class ConnectForm(forms.Form):
         help_text=_("Its address, or the long part of it between /d/ and /edit."),
     )
     worksheet_name = forms.CharField(label=_("Worksheet"), max_length=100, help_text=_("The tab at the foot."))
+    profile = forms.ChoiceField(label=_("Read as"), choices=_profiles, required=False)
     every_hours = forms.TypedChoiceField(
         label=_("Import"), choices=RHYTHMS, coerce=int, empty_value=None, required=False
     )
@@ -68,6 +79,8 @@ def import_sheet(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     run = services.start_sheet_import(
         spreadsheet_id=connection.spreadsheet_id,
         worksheet_name=connection.worksheet_name,
+        profile=connection.profile,
+        answers=connection.answers,
         by=request.user,
         at=timezone.now(),
         dry_run=True,

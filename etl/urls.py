@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from etl import sheet_views, views
+from etl import feed_views, sheet_views, views, waiting_views
 
 app_name = "etl"
 
@@ -10,6 +10,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("imports", views.imports, name="imports"),
     path("imports/upload", views.upload, name="upload"),
     path("imports/templates/<slug:kind>.csv", views.template, name="template"),
+    path("imports/feed", feed_views.feed, name="feed"),
+    path("imports/waiting", waiting_views.waiting, name="waiting"),
+    path("imports/waiting/<uuid:row_id>", waiting_views.decide, name="waiting-decide"),
     path("imports/sheets", sheet_views.sheets, name="sheets"),
     path("imports/sheets/connect", sheet_views.connect, name="sheet-connect"),
     path("imports/sheets/<uuid:connection_id>/import", sheet_views.import_sheet, name="sheet-import"),

@@ -25,6 +25,7 @@ from etl import exports, queries, services
 from etl.api import progress_of
 from etl.models import Import
 from etl.profiles.mapped import AUDIENCE_FIELDS, FIELDS
+from etl.profiles.orders import ORDER_FIELDS
 from etl.services.questions import ASKED
 from etl.tasks import run_imports
 from etl.unpack import CHOSEN_ENCODINGS
@@ -77,6 +78,8 @@ def imports(request: HttpRequest) -> HttpResponse:
             "progress": {run.pk: progress_of(run) for run in page if not run.is_finished},
             "may_import": request.user.has_perm("etl.add_import") and is_on(FLAG),
             "has_sheets": is_on(SHEETS_FLAG),
+            "may_feed": request.user.has_perm("metrics.add_podcast"),
+            "waiting": queries.waiting_rows().count(),
             "limit_mb": settings.ETL_MAX_UPLOAD_BYTES // 1_000_000,
         },
     )
@@ -170,13 +173,17 @@ def check_again(request: HttpRequest, import_id: UUID) -> HttpResponse:
 def map_columns(request: HttpRequest, import_id: UUID) -> HttpResponse:
     """Learn what the columns of a file mean, and check it anew."""
     run = get_object_or_404(Import, pk=import_id)
-    columns = {name: request.POST.get(f"column_{name}", "") for name in (*FIELDS, *AUDIENCE_FIELDS)}
+    kind = "bookings" if request.POST.get("kind") == "bookings" else "metrics"
+    names = ORDER_FIELDS if kind == "bookings" else (*FIELDS, *AUDIENCE_FIELDS)
+    prefix = "order" if kind == "bookings" else "column"
+    columns = {name: request.POST.get(f"{prefix}_{name}", "") for name in names}
     try:
         services.save_profile(
             header=run.metadata.get("asked", {}).get("header", []),
             columns=columns,
             source=request.POST.get("source", ""),
             dimension=request.POST.get("dimension", ""),
+            kind=kind,
             by=request.user,
             at=timezone.now(),
         )

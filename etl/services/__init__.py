@@ -8,8 +8,10 @@ from etl.services.sheets import connect_sheet, disconnect_sheet, import_due_shee
 from etl.services.starting import cancel_import, check_again, import_checked, start_import
 from etl.services.undoing import can_undo, undo_import
 from etl.services.waiting import dismiss_rows, link_episode
+from etl.services.waiting_lines import answer_lines
 
 __all__ = [
+    "answer_lines",
     "can_undo",
     "cancel_import",
     "check_again",

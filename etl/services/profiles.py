@@ -8,6 +8,7 @@ from django.db import transaction
 from etl.models import ImportProfile
 from etl.profiles import normal_names
 from etl.profiles.mapped import checked_mapping
+from etl.profiles.orders import checked_order_mapping
 from tracker.lib.actors import Actor, HasActor, actor_of
 from tracker.lib.errors import DomainError
 
@@ -22,6 +23,7 @@ def save_profile(
     at: datetime,
     title: str = "",
     dimension: str = "",
+    kind: str = "metrics",
 ) -> ImportProfile:
     """Remember what the columns of a header mean; the same header again is learned anew.
 
@@ -29,10 +31,14 @@ def save_profile(
     """
     names = [name for name in normal_names(header) if name]
     source = source.strip()[:40]
+    if kind == "bookings":
+        source = source or "orders"
     if not source:
         raise DomainError("source_missing", "Say who counted, for example the name of the host.", field="source")
     try:
-        chosen = checked_mapping({field: name for field, name in columns.items() if name in names}, dimension=dimension)
+        given = {field: name for field, name in columns.items() if name in names}
+        is_orders = kind == "bookings"
+        chosen = checked_order_mapping(given) if is_orders else checked_mapping(given, dimension=dimension)
     except ValueError as missing:
         raise DomainError("mapping_incomplete", str(missing)) from None
     profile, _ = ImportProfile.objects.update_or_create(
@@ -41,7 +47,8 @@ def save_profile(
             "title": title.strip()[:120] or source,
             "source": source,
             "columns": chosen,
-            "dimension": dimension,
+            "dimension": "" if is_orders else dimension,
+            "kind": "bookings" if is_orders else "metrics",
             "created_by": actor_of(by).as_json(),
         },
     )

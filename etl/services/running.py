@@ -25,7 +25,7 @@ from etl.services.profile_file import ProfileReading, own_profiles, profile_of
 from etl.services.profile_writing import keep_waiting, write_profile
 from etl.services.questions import Question
 from etl.services.sheets import SOURCE as GOOGLE_SHEETS
-from etl.services.sheets import fetch_sheet
+from etl.services.sheets import fetch_sheet, remember_answers
 from etl.tables import TITLE_ROWS, find_header, named_rows, numbered_rows
 from etl.unpack import unpacked
 from tracker.accounts.audit import acting
@@ -258,6 +258,7 @@ def _end(run: Import, reading: Any, issues: IssueKeeper, facts: dict[str, Any], 
     with transaction.atomic():
         written = _write(run, reading, issues, at)
         keep_waiting(run, reading.waiting)
+        remember_answers(run)
         issues.flush()
         ended = timezone.now()
         finish(

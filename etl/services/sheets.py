@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.core.files.base import ContentFile
@@ -11,7 +12,9 @@ from django.db import transaction
 
 from etl.models import Import, SheetConnection
 from etl.records import shown
-from etl.services.starting import KINDS
+from etl.services.orders_file import order_profile_of
+from etl.services.profile_file import profile_of
+from etl.services.starting import KINDS, options_of
 from etl.sheets import read_sheet
 from tracker.lib.actors import SYSTEM, Actor, HasActor, actor_of
 from tracker.lib.errors import DomainError
@@ -28,10 +31,14 @@ def start_sheet_import(
     at: datetime,
     kind: str = "",
     dry_run: bool = False,
+    profile: str = "",
+    answers: Mapping[str, str] | None = None,
 ) -> Import:
     """Let a worker read a sheet and import it; the answer's status is pending. The edge starts the worker.
 
-    Raises DomainError("invalid_spreadsheet"), DomainError("worksheet_missing"), DomainError("unknown_kind").
+    profile: how it is read, "" by its header; answers: what the sheet does not say.
+    Raises DomainError("unknown_profile"), DomainError("invalid_spreadsheet"), DomainError("worksheet_missing"),
+    DomainError("unknown_kind"), and what start_import raises of answers.
     """
     spreadsheet_id, worksheet_name = spreadsheet_id.strip(), worksheet_name.strip()
     check_sheet(spreadsheet_id, worksheet_name)
@@ -43,8 +50,19 @@ def start_sheet_import(
         file_name=shown(f"{worksheet_name} ({spreadsheet_id[:12]}…)"),
         is_dry_run=dry_run,
         created_by=actor_of(by).as_json(),
-        metadata={"spreadsheet_id": spreadsheet_id, "worksheet_name": worksheet_name},
+        metadata={
+            "spreadsheet_id": spreadsheet_id,
+            "worksheet_name": worksheet_name,
+            **options_of("", answers or {}),
+            **_profile(profile),
+        },
     )
+
+
+def _profile(key: str) -> dict[str, str]:
+    if key and profile_of(key) is None and order_profile_of(key) is None:
+        raise DomainError("unknown_profile", "There is no such profile any more; choose another.", field="profile")
+    return {"profile": key} if key else {}
 
 
 def check_sheet(spreadsheet_id: str, worksheet_name: str) -> None:
@@ -69,7 +87,13 @@ def fetch_sheet(run: Import) -> None:
 
 @transaction.atomic
 def connect_sheet(
-    *, spreadsheet_id: str, worksheet_name: str, every_hours: int | None, by: HasActor | Actor, at: datetime
+    *,
+    spreadsheet_id: str,
+    worksheet_name: str,
+    every_hours: int | None,
+    by: HasActor | Actor,
+    at: datetime,
+    profile: str = "",
 ) -> SheetConnection:
     """Remember a sheet, to be imported by hand or every so many hours. The same sheet again changes its rhythm.
 
@@ -81,7 +105,11 @@ def connect_sheet(
     connection, _ = SheetConnection.objects.update_or_create(
         spreadsheet_id=spreadsheet_id.strip(),
         worksheet_name=worksheet_name.strip(),
-        defaults={"every_hours": every_hours, "connected_by": actor_of(by).as_json()},
+        defaults={
+            "every_hours": every_hours,
+            "connected_by": actor_of(by).as_json(),
+            "profile": _profile(profile).get("profile", ""),
+        },
     )
     return connection
 
@@ -99,10 +127,34 @@ def import_due_sheets(*, at: datetime) -> list[Import]:
             locked.save(update_fields=["last_started_at"])
             started.append(
                 start_sheet_import(
-                    spreadsheet_id=locked.spreadsheet_id, worksheet_name=locked.worksheet_name, by=SYSTEM, at=at
+                    spreadsheet_id=locked.spreadsheet_id,
+                    worksheet_name=locked.worksheet_name,
+                    profile=locked.profile if _is_there(locked.profile) else "",
+                    answers=locked.answers,
+                    by=SYSTEM,
+                    at=at,
                 )
             )
     return started
+
+
+def _is_there(key: str) -> bool:
+    return profile_of(key) is not None or order_profile_of(key) is not None
+
+
+def remember_answers(run: Import) -> None:
+    """Keep what a person answered about a sheet for its next imports; a day as of which it counts is asked anew.
+
+    Inside the transaction that imports it.
+    """
+    if run.source != SOURCE:
+        return
+    answers = {
+        name: text for name, text in run.metadata.get("answers", {}).items() if name not in ("as_of", "revision")
+    }
+    SheetConnection.objects.filter(
+        spreadsheet_id=run.metadata.get("spreadsheet_id", ""), worksheet_name=run.metadata.get("worksheet_name", "")
+    ).update(answers=answers)
 
 
 def disconnect_sheet(*, connection: SheetConnection, by: HasActor | Actor, at: datetime) -> None:

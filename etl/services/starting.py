@@ -21,6 +21,8 @@ from tracker.lib.errors import Conflict, DomainError
 
 KINDS = (METRICS, BOOKINGS)
 TOO_LARGE = 413
+# What stays when a file is checked again or imported after its check.
+KEPT = ("encoding", "answers", "profile", "spreadsheet_id", "worksheet_name")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ID = re.compile(r"[0-9a-fA-F-]{36}")
 
@@ -67,7 +69,7 @@ def start_import(
         is_dry_run=dry_run,
         is_strict=strict,
         created_by=actor_of(by).as_json(),
-        metadata=_options(encoding, answers or {}),
+        metadata=options_of(encoding, answers or {}),
     )
 
 
@@ -93,11 +95,11 @@ def check_again(
     Raises Conflict("file_gone"), and what start_import raises of answers.
     """
     kept = _kept_options(import_run)
-    options = _options(encoding or kept.get("encoding", ""), {**kept.get("answers", {}), **(answers or {})})
+    options = kept | options_of(encoding or kept.get("encoding", ""), {**kept.get("answers", {}), **(answers or {})})
     return _of_same_file(import_run, by, is_dry_run=True, metadata=options)
 
 
-def _options(encoding: str, answers: Mapping[str, str]) -> dict[str, Any]:
+def options_of(encoding: str, answers: Mapping[str, str]) -> dict[str, Any]:
     check_encoding(encoding)
     given = {name: text.strip() for name, text in answers.items() if text.strip()}
     if unknown := set(given) - set(ASKED):
@@ -134,7 +136,7 @@ def check_encoding(encoding: str) -> None:
 
 
 def _kept_options(run: Import) -> dict[str, Any]:
-    return {name: run.metadata[name] for name in ("encoding", "answers", "profile") if name in run.metadata}
+    return {name: run.metadata[name] for name in KEPT if name in run.metadata}
 
 
 def _of_same_file(checked: Import, by: HasActor | Actor, *, is_dry_run: bool, metadata: dict[str, Any]) -> Import:

@@ -224,7 +224,16 @@ def test_an_unknown_episode_is_linked_or_created_by_one_click_and_remembered(sta
 # --- pure -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1,204", 1204), ("1.204", 1204), ("1 204 000", 1204000), ("1'204", 1204), ("12.0", 12), ("0", 0), ("-1", None)],
+    [
+        ("1,204", 1204),
+        ("1.204", 1204),
+        ("1.000", 1000),
+        ("1 204 000", 1204000),
+        ("1'204", 1204),
+        ("12.0", 12),
+        ("0", 0),
+        ("-1", None),
+    ],
 )
 def test_counts_are_read_with_any_thousands_mark(text, value):
     assert count_of(text) == value

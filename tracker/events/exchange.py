@@ -96,6 +96,12 @@ def post(
         return Answer(error=f"No connection: {error}"[:500], milliseconds=_since(began))
 
 
+def pinned(parts: SplitResult, *, loopback: bool, deadline: float) -> socket.socket:
+    """Open a connection to the address that was looked up and judged, for other callers with an address that somebody
+    else wrote down. deadline is of time.monotonic(). Raises Refused, OSError."""
+    return _connect(parts, loopback=loopback, deadline=deadline)
+
+
 def _connect(parts: SplitResult, *, loopback: bool, deadline: float) -> socket.socket:
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
