@@ -30,7 +30,7 @@ def resume_imports() -> None:
 def sweep_imports() -> None:
     """Wake a worker for each tenant with an import that waits or whose worker fell silent.
 
-    One query looks into all tenants, so quiet ones cost nothing. Every 15 seconds with a lease of 25: an import goes on
+    One query looks into all tenants, so quiet ones cost nothing. Every 15 seconds with a lease of 30: an import goes on
     within a minute of its worker's death (docs/promises.md).
     """
     schemas = list(active_tenants().values_list("schema_name", flat=True))

@@ -82,8 +82,12 @@ def _counted(inputs: Inputs, episodes: Sequence[Episode], source: str) -> tuple[
         days.update(first + timedelta(days=age) for age in by_age)
     counted: list[Counted] = []
     places: dict[UUID, int] = {}
-    for episode, first, by_age in measured:
-        totals = _cumulative(first, by_age, days, reach[episode.podcast_id])
+    by_days = {episode.pk: (first, by_age) for episode, first, by_age in measured}
+    for episode in episodes:
+        first, by_age = by_days.get(episode.pk, (None, {}))
+        totals = {} if first is None else _cumulative(first, by_age, days, reach[episode.podcast_id])
+        # What a source told so far stands beside the days that it told, and before what days add up to.
+        totals |= inputs.kept.get((episode.pk, source), {})
         if totals and episode.drops_at is not None:
             places[episode.pk] = len(counted)
             counted.append(Counted(episode.drops_at, totals))

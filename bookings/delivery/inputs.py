@@ -94,6 +94,8 @@ class Inputs:
     source_of: dict[UUID, tuple[str, date]] = field(default_factory=dict)
     episodes: dict[UUID, list[Episode]] = field(default_factory=dict)
     episode_days: dict[tuple[UUID, str], EpisodeDays] = field(default_factory=dict)
+    # Downloads so far by age in days, of episodes whose source told them so: snapshots, never spread over days.
+    kept: dict[tuple[UUID, str], dict[int, int]] = field(default_factory=dict)
     show_days: dict[tuple[UUID, str], dict[date, int]] = field(default_factory=dict)
     single_days: dict[tuple[UUID, str], dict[date, int]] = field(default_factory=dict)
     pauses: dict[UUID, list[DeliveryPause]] = field(default_factory=dict)
@@ -409,6 +411,8 @@ def _read(
         by_offset = dict(zip(offsets, counts, strict=True))
         if kind == "episode":
             inputs.episode_days[key, source] = EpisodeDays(wanted[key, source][0], by_offset)
+        elif kind == "kept":
+            inputs.kept[key, source] = by_offset
         elif kind == "single":
             inputs.single_days[key, source] = _dated((singles or {})[key, source][0], by_offset)
         elif kind == "show":

@@ -225,6 +225,12 @@ class Pacer:
             counts = self.inputs.episode_days.get((episode.pk, measured[0]))
             if counts is not None:
                 delivered = _between(counts, start, start + age)
+            kept = {} if old else self.inputs.kept.get((episode.pk, measured[0]), {})
+            if reached := max((known for known in kept if known <= age), default=0):
+                # Downloads so far, and the days that came since; without such days it counts as of its own.
+                since = None if counts is None else _between(counts, start + reached, start + age)
+                age = reached if since is None else age
+                delivered = kept[reached] + (since or 0)
             growth = None if old else self.histories.growth(flight.podcast_id, measured[0], age, flight.window)
             if growth is not None:
                 share, error = Decimal(growth.share), growth.error if age < flight.window else None

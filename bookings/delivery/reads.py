@@ -36,10 +36,26 @@ WITH lately AS (
     WHERE podcast_id = ANY(ARRAY(SELECT unnest(%(shows)s) EXCEPT SELECT podcast_id FROM lately))
       AND day < %(since)s AND downloads IS NOT NULL
     GROUP BY podcast_id, source
+), kept AS (
+    SELECT podcast_id, source, count(DISTINCT as_of) AS days, max(as_of) AS last_day
+    FROM metric_snapshots JOIN episodes USING (episode_id)
+    WHERE podcast_id = ANY(%(shows)s) AND as_of < %(until)s AND %(known_at)s::timestamptz IS NULL
+    GROUP BY podcast_id, source
+), whole AS (
+    SELECT podcast_id, source, count(DISTINCT first_day) AS days, max(first_day) AS last_day
+    FROM metric_show_figures
+    WHERE podcast_id = ANY(%(shows)s) AND first_day = last_day AND first_day < %(until)s AND downloads IS NOT NULL
+      AND %(known_at)s::timestamptz IS NULL
+    GROUP BY podcast_id, source
+), sources AS (
+    SELECT podcast_id, source, sum(days)::bigint AS days, max(last_day) AS last_day
+    FROM (
+        SELECT * FROM lately UNION ALL SELECT * FROM before UNION ALL SELECT * FROM kept UNION ALL SELECT * FROM whole
+    ) AS told
+    GROUP BY podcast_id, source
 )
 SELECT
-    (SELECT json_agg(json_build_array(podcast_id, source, days, last_day))::text
-     FROM (SELECT * FROM lately UNION ALL SELECT * FROM before) AS sources),
+    (SELECT json_agg(json_build_array(podcast_id, source, days, last_day))::text FROM sources),
     (SELECT json_agg(json_build_array(booking_id, starts_at, ends_at))::text
      FROM delivery_pauses WHERE booking_id = ANY(%(lines)s)),
     (SELECT json_build_array(watch_from_pct, on_track_from_pct, over_above_pct)::text FROM delivery_policy LIMIT 1)
@@ -93,12 +109,36 @@ JOIN {figures} AS rollup
  AND rollup.day < %(until)s AND rollup.downloads IS NOT NULL
 GROUP BY wanted.kind, wanted.id, wanted.source
 UNION ALL
+SELECT 'kept', id, source, array_agg(age ORDER BY age), array_agg(downloads ORDER BY age)
+FROM (
+    SELECT DISTINCT ON (wanted.id, wanted.source, ages.age) wanted.id, wanted.source, ages.age, kept.downloads
+    FROM unnest(%(kinds)s::text[], %(ids)s::uuid[], %(sources)s::text[], %(days)s::int[])
+      AS wanted(kind, id, source, days)
+    JOIN metric_snapshots AS kept ON kept.episode_id = wanted.id AND kept.source = wanted.source
+    JOIN episodes ON episodes.episode_id = wanted.id
+    CROSS JOIN LATERAL (
+        SELECT kept.as_of - (episodes.drops_at AT TIME ZONE 'UTC')::date + 1 AS so_far
+    ) AS old
+    CROSS JOIN LATERAL (SELECT coalesce(kept.window_days::int, old.so_far) AS age) AS ages
+    WHERE wanted.kind = 'episode' AND %(known_at)s::timestamptz IS NULL AND kept.as_of < %(until)s
+      AND ages.age BETWEEN 1 AND wanted.days AND old.so_far >= ages.age
+    ORDER BY wanted.id, wanted.source, ages.age, kept.as_of DESC
+) AS of_snapshots
+GROUP BY id, source
+UNION ALL
 SELECT 'show', podcast_id, source, array_agg(day - %(first)s ORDER BY day), array_agg(downloads ORDER BY day)
 FROM (
     SELECT podcast_id, source, day, sum(downloads)::bigint AS downloads FROM {figures} AS rollup
     WHERE podcast_id = ANY(%(shows)s) AND source = ANY(%(show_sources)s) AND day BETWEEN %(first)s AND %(last)s
       AND day < %(until)s AND downloads IS NOT NULL
     GROUP BY podcast_id, source, day
+    UNION ALL
+    SELECT podcast_id, source, first_day, downloads FROM metric_show_figures AS whole
+    WHERE podcast_id = ANY(%(shows)s) AND source = ANY(%(show_sources)s) AND first_day = last_day
+      AND first_day BETWEEN %(first)s AND %(last)s AND first_day < %(until)s AND downloads IS NOT NULL
+      AND %(known_at)s::timestamptz IS NULL AND NOT EXISTS (
+        SELECT FROM {figures} AS rollup WHERE rollup.podcast_id = whole.podcast_id AND rollup.source = whole.source
+          AND rollup.day = whole.first_day AND rollup.downloads IS NOT NULL)
 ) AS of_shows
 GROUP BY podcast_id, source
 UNION ALL

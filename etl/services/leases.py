@@ -18,7 +18,7 @@ from tracker.tenants.context import current_tenant
 logger = logging.getLogger(__name__)
 
 # With a sweep every 15 seconds an import goes on within a minute of its worker's death (docs/promises.md).
-LEASE = timedelta(seconds=25)
+LEASE = timedelta(seconds=30)
 BEAT_SECONDS = 2.0
 TRIES = 3
 

@@ -137,7 +137,7 @@ def test_the_sweep_wakes_only_tenants_whose_worker_fell_silent(tenant, monkeypat
     run = Import.objects.create(source="upload", file_name="x", status="processing", heartbeat_at=timezone.now())
 
     sweep_imports.run()
-    Import.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - timedelta(seconds=26))
+    Import.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - timedelta(seconds=31))
     sweep_imports.run()
 
     assert woken == [tenant.schema_name]
