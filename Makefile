@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system run stop status logs psql reset test lint format requirements bench ci
+.PHONY: help setup system run stop status logs psql reset test lint format requirements bench drill audit ci
 
 help: ## list the commands
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -64,6 +64,13 @@ requirements: ## resolve requirements*.in to exact, hashed versions
 
 bench: setup ## the measurements of docs/performance.md
 	@for script in $$(grep -l '^if __name__' benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+drill: setup ## fifty tenants on four hosts under load for ten minutes (ARGS="--minutes 1" for a trial)
+	@$(BIN)/python scripts/drills/load.py $(ARGS)
+
+audit: ## ask PyPI's advisory database about every locked package (needs the network)
+	@test -x .stack/audit/bin/pip-audit || { $(PYTHON) -m venv .stack/audit && .stack/audit/bin/pip install --quiet pip-audit; }
+	@.stack/audit/bin/pip-audit --requirement requirements.txt --disable-pip --require-hashes
 
 ci: ## what .ci/run does
 	@.ci/run
