@@ -76,6 +76,7 @@ class TenantHistory:
     def __init__(self, shows: Mapping[Hashable, Sequence[Counted]]) -> None:
         self._shows = {key: list(episodes) for key, episodes in shows.items()}
         self._growths: dict[tuple[Hashable, int, int], Growth | None] = {}
+        self._shares: dict[tuple[Hashable, int, int], float | None] = {}
         self._closed: dict[tuple[Hashable, int], int] = {}
         self._levels: dict[tuple[Hashable, int], Interval | None] = {}
         self._tenants: dict[tuple[int, int], _TenantGrowth] = {}
@@ -88,6 +89,23 @@ class TenantHistory:
         if key not in self._growths:
             self._growths[key] = self._learn(show, age, window)
         return self._growths[key]
+
+    def share(self, show: Hashable, age: int, window: int) -> float | None:
+        """Return the show's curve at one age, F(age) / F(window), without learning more; None as for `growth`."""
+        if age >= window:
+            return 1.0
+        if (show, age, window) in self._growths:
+            growth = self._growths[show, age, window]
+            return None if growth is None else growth.share
+        key = (show, age, window)
+        if key not in self._shares:
+            own = _growth_logs(self._recent(show, age, window), age, window)
+            house = self._house(age, window)
+            others, _residuals = house.without(show)
+            known = bool(own) or others is not None
+            middle = robust_centre(own) if own else None
+            self._shares[key] = exp(-_shrunk(len(own), middle, others, house.prior)) if known else None
+        return self._shares[key]
 
     def level(self, show: Hashable, window: int) -> Interval | None:
         """Return what the show's next episode will have at the end of its window."""

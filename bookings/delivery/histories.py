@@ -25,6 +25,10 @@ class Histories:
         """How a show's episodes grow from `age` to the end of their window; None when nothing can be learned yet."""
         return self._history(source).growth(show, age, window)
 
+    def share(self, show: UUID, source: str, age: int, window: int) -> float | None:
+        """A show's curve at one age, F(age) / F(window); None when nothing can be learned yet."""
+        return self._history(source).share(show, age, window)
+
     def level(self, show: UUID, source: str, window: int) -> Interval | None:
         """What the next episode of a show will have at the end of its window."""
         return self._history(source).level(show, window)

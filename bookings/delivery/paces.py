@@ -116,13 +116,13 @@ class Pacer:
             return [booked * sum(1 for one in eligible if one <= day) / max(1, len(eligible)) for day in days]
         if measured is None:
             return [None] * len(days)
-        growths = [
-            self.histories.growth(flight.podcast_id, measured[0], age, flight.window)
+        known = [
+            self.histories.share(flight.podcast_id, measured[0], age, flight.window)
             for age in range(1, flight.window + 1)
         ]
-        if any(growth is None for growth in growths):
+        if any(share is None for share in known):
             return [None] * len(days)
-        shares = [0.0, *(growth.share for growth in growths if growth is not None)]
+        shares = [0.0, *(share for share in known if share is not None)]
         episodes = self._episodes_of(flight)
         goals = split_goal(booked, len(episodes) + self._episodes_to_come(flight, episodes))
         drops = [self._age(flight, episode, measured)[0] for episode in episodes]
@@ -148,9 +148,9 @@ class Pacer:
         usual: list[float] = []
         for age in range(1, spot.day + 1):
             so_far.append((so_far[-1] if so_far else 0) + counts.by_offset.get(start + age - 1, 0))
-            growth = self.histories.growth(flight.podcast_id, measured[0], age, flight.window)
-            if growth is not None:
-                usual.append(float(spot.goal) * growth.share)
+            share = self.histories.share(flight.podcast_id, measured[0], age, flight.window)
+            if share is not None:
+                usual.append(float(spot.goal) * share)
         return so_far, usual if len(usual) == len(so_far) else []
 
     # --- baked-in -----------------------------------------------------------------------------------------------------

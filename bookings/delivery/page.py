@@ -115,6 +115,8 @@ def booking_view(booking: IOBooking, *, at: datetime, with_slots: bool, known_on
     """
     (pace,) = pacing_of([booking], at=at)
     line = pace.booking
+    inputs = gather([line], at=at)
+    pacer = Pacer(inputs, inputs.bands)
     proofs = spots_to_prove([line], at=at)
     by_episode = {spot.episode.pk: spot for spot in proofs if spot.episode is not None}
     cases = list(
@@ -127,9 +129,9 @@ def booking_view(booking: IOBooking, *, at: datetime, with_slots: bool, known_on
     return BookingView(
         booking=line,
         pace=pace,
-        chart=_chart(line, pace, at),
+        chart=_chart(pacer, pace),
         totals=order_totals([line.gross_cents], commission_permille=line.order.commission_permille),
-        episodes=_episode_rows(line, pace, by_episode, at),
+        episodes=_episode_rows(pacer, pace, by_episode),
         proofs=proofs,
         cases=cases,
         open_case=open_case,
@@ -160,29 +162,18 @@ def _known_then(line: IOBooking, known_on: date) -> BookingPace:
     return pace
 
 
-def _episode_rows(
-    line: IOBooking, pace: BookingPace, proofs: dict[UUID, SpotToProve], at: datetime
-) -> list[EpisodeRow]:
-    """The episodes of a baked-in line with their curves. The number of statements does not grow with them."""
-    if not pace.spots:
-        return []
-    inputs = gather([line], at=at)
-    pacer = Pacer(inputs, inputs.bands)
-    rows = []
-    for spot in pace.spots:
-        so_far, usual = pacer.spot_curve(inputs.flights[0], spot)
-        rows.append(EpisodeRow(spot, proofs.get(spot.episode.pk), so_far, usual))
-    return rows
+def _episode_rows(pacer: Pacer, pace: BookingPace, proofs: dict[UUID, SpotToProve]) -> list[EpisodeRow]:
+    """The episodes of a baked-in line with their curves."""
+    (flight,) = pacer.inputs.flights
+    return [EpisodeRow(spot, proofs.get(spot.episode.pk), *pacer.spot_curve(flight, spot)) for spot in pace.spots]
 
 
 # --- the chart --------------------------------------------------------------------------------------------------------
-def _chart(line: IOBooking, pace: BookingPace, at: datetime) -> CurveChart | None:
+def _chart(pacer: Pacer, pace: BookingPace) -> CurveChart | None:
     """Lay out the curves; None while nothing was measured."""
     if pace.as_of is None or pace.own_delivered is None:
         return None
-    inputs = gather([line], at=at)
-    flight = inputs.flights[0]
-    pacer = Pacer(inputs, inputs.bands)
+    (flight,) = pacer.inputs.flights
     days = days_of(pace.first_day, max(pace.closes_on, pace.last_day))
     expected = pacer.expected_by_day(flight, days)
     counts = pacer.delivered_by_day(flight)
