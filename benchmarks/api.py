@@ -217,7 +217,7 @@ def _repeatable(statement: str) -> str:
     """The key of a new event is made by the database, so that the same statement runs again."""
     # What stands before it is the audit's context, with an id of its own.
     return re.sub(
-        r"""(INSERT INTO "events_outbox" .*? VALUES \()'[0-9a-f-]{36}'(::uuid)?""",
+        r"""(INSERT INTO "events_outbox" .*? VALUES \()'[0-9a-f-]{32,36}'(::uuid)?""",
         r"\1gen_random_uuid()",
         statement,
         count=1,

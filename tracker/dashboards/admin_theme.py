@@ -111,6 +111,7 @@ MENU: list[tuple[Any, list[Item]]] = [
             Item(_("Daily figures"), "monitoring", "admin:metrics_dailymetric_changelist", "metrics.view_dailymetric"),
             Item(_("Jobs"), "schedule", "admin:automation_jobrun_changelist", "automation.view_jobrun"),
             Item(_("Events"), "notifications", "admin:events_event_changelist", "events.view_event"),
+            Item(_("Webhooks"), "webhook", "admin:events_endpoint_changelist", "events.view_endpoint"),
         ],
     ),
     (
