@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# One word starts one part: web, worker, beat, migrate; anything else is run as it is.
+# One word starts one part: web, worker, keeper, beat, migrate; anything else is run as it is.
 # A setting NAME may come from a file: NAME_FILE=/run/secrets/name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-for name in SECRET_KEY DATABASE_URL REDIS_URL CACHE_URL EMAIL_URL METRICS_TOKEN SENTRY_DSN; do
+for name in SECRET_KEY DATABASE_URL REDIS_URL CACHE_URL EMAIL_URL METRICS_TOKEN SENTRY_DSN DATABASE_APP_PASSWORD; do
     file=${name}_FILE
     if [ -n "${!file:-}" ]; then
         export "$name=$(cat "${!file}")"
@@ -25,6 +25,11 @@ web)
 worker)
     exec python -m celery --app tracker --quiet worker --concurrency "${WORKER_PROCESSES:-2}" --loglevel "${LOG_LEVEL:-INFO}"
     ;;
+keeper)
+    # Makes, exports and erases tenants, with the owner's DATABASE_URL.
+    exec python -m celery --app tracker --quiet worker --queues "${OWNER_QUEUE:-celery}" --concurrency 1 \
+        --hostname "keeper@%h" --loglevel "${LOG_LEVEL:-INFO}"
+    ;;
 beat)
     exec python -m celery --app tracker --quiet beat --loglevel "${LOG_LEVEL:-INFO}" --pidfile "" \
         --scheduler django_celery_beat.schedulers:DatabaseScheduler
@@ -32,6 +37,9 @@ beat)
 migrate)
     # The platform's own tenant is made once; later runs change nothing.
     python manage.py migrate_tenants
+    if [ -n "${DATABASE_APP_ROLE:-}" ]; then
+        python manage.py grant_app_role
+    fi
     exec python manage.py prepare_platform ${PLATFORM_ADMIN_EMAIL:+--admin-email "$PLATFORM_ADMIN_EMAIL"}
     ;;
 *)

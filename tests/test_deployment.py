@@ -17,7 +17,7 @@ from tracker.stack.state import PROJECT
 
 COMPOSE = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-APP = ("migrate", "web", "worker", "beat")
+APP = ("migrate", "web", "worker", "keeper", "beat")
 
 
 def test_the_compose_file_fits_the_compose_schema():
@@ -27,7 +27,7 @@ def test_the_compose_file_fits_the_compose_schema():
 
 
 def test_the_compose_file_holds_every_part():
-    assert set(SERVICES) == {"db", "queue", "cache", "migrate", "web", "worker", "beat", "proxy"}
+    assert set(SERVICES) == {"db", "queue", "cache", "migrate", "web", "worker", "keeper", "beat", "proxy"}
     assert SERVICES["db"]["image"] == "postgres:18"
     assert SERVICES["db"]["volumes"] == ["db:/var/lib/postgresql"]
 
@@ -62,8 +62,17 @@ def test_no_password_stands_in_the_compose_file():
 
 
 def test_everything_waits_for_the_migrations():
-    for name in ("web", "worker", "beat"):
+    for name in ("web", "worker", "keeper", "beat"):
         assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_only_those_who_make_tables_know_the_owners_password():
+    knowing = {name for name, service in SERVICES.items() if "owner_url" in service.get("secrets", [])}
+
+    assert knowing == {"migrate", "keeper"}
+    assert {SERVICES[name]["environment"]["OWNER_QUEUE"] for name in APP} == {"owner"}
+    for name in ("web", "worker", "beat"):
+        assert SERVICES[name]["environment"]["DATABASE_URL_FILE"] == "/run/secrets/database_url"
 
 
 def test_the_image_installs_by_digest():
@@ -80,7 +89,7 @@ def test_service_units_name_commands_that_exist(path: Path):
     assert "User=tracker" in unit
     words = re.search(r"^ExecStart=(\S+) (\S+)", unit, re.MULTILINE)
     assert words[1] == "/opt/tracker/deploy/entrypoint.sh"
-    assert words[2] in ("web", "worker", "beat", "bash")
+    assert words[2] in ("web", "worker", "keeper", "beat", "bash")
 
 
 @pytest.mark.parametrize(

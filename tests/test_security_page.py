@@ -42,5 +42,6 @@ def test_every_test_it_names_is_there():
     for named in re.findall(r"`((?:[a-z_]+/)*test_[a-z_]+(?:::\w+)?|::test_\w+)`", PAGE):
         file, _colons, name = named.partition("::")
         path = PROJECT / "tests" / f"{file}.py" if file else path
-        assert path and path.exists(), named
+        assert path is not None, named
+        assert path.exists(), named
         assert not name or re.search(rf"def {name}\b", path.read_text()), named

@@ -4,6 +4,8 @@ The owner migrates, makes and erases tenants; `DATABASE_APP_ROLE` names the othe
 schema when that is made or migrated. Empty: everything uses the one role of DATABASE_URL.
 """
 
+import os
+
 from django.conf import settings
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
@@ -21,7 +23,7 @@ LIMITS = {
 def make_role(name: str) -> None:
     """Make the role when it is not there, without any right to make roles, databases or schemas, and set its limits.
 
-    Its password, where one is needed, is set by whoever runs the database. Raises DomainError("bad_role").
+    With DATABASE_APP_PASSWORD in the environment it gets that password. Raises DomainError("bad_role").
     """
     if not name.isidentifier() or name != name.lower() or name == connection.settings_dict["USER"]:
         raise DomainError("bad_role", "Name a role of small letters that is not the owner's own.")
@@ -31,6 +33,8 @@ def make_role(name: str) -> None:
         if cursor.fetchone() is None:
             cursor.execute(f"CREATE ROLE {role} LOGIN")
         cursor.execute(f"ALTER ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS")
+        if password := os.environ.get("DATABASE_APP_PASSWORD"):
+            cursor.execute(f"ALTER ROLE {role} PASSWORD %s", [password])
         for setting, value in LIMITS.items():
             cursor.execute(f"ALTER ROLE {role} SET {setting} = '{value}'")
 
