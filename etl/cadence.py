@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Sum
 from django.utils.translation import gettext as _
@@ -24,7 +25,10 @@ PATIENCE = 1.25
 
 @dataclass(frozen=True)
 class WayIn:
-    """One source and kind of file. `due_at`: when its rhythm lets the next one expect; None while none is learned."""
+    """One source and kind of file. `due_at`: when its rhythm lets the next one expect; None while none is learned.
+
+    last_error and failed_import: of the last try, where that failed.
+    """
 
     source: str
     kind: str
@@ -34,6 +38,7 @@ class WayIn:
     due_at: datetime | None
     is_late: bool
     last_error: str
+    failed_import: UUID | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -53,11 +58,11 @@ def ways_in(*, at: datetime) -> list[WayIn]:
     ended = (
         Import.objects.filter(is_dry_run=False, completed_at__gt=at - LEARNED_FROM, completed_at__lte=at)
         .order_by("completed_at")
-        .values_list("source", "kind", "metadata__profile", "status", "completed_at", "error_message")
+        .values_list("source", "kind", "metadata__profile", "status", "completed_at", "error_message", "pk")
     )
     good: dict[tuple[str, str], list[datetime]] = defaultdict(list)
-    errors: dict[tuple[str, str], str] = {}
-    for source, found, profile, status, completed_at, error in ended:
+    errors: dict[tuple[str, str], tuple[str, UUID]] = {}
+    for source, found, profile, status, completed_at, error, import_id in ended:
         # A host's files come in the rhythm of that host.
         kind = profile or found
         if not kind:
@@ -67,9 +72,9 @@ def ways_in(*, at: datetime) -> list[WayIn]:
             good[source, kind].append(completed_at)
             errors.pop((source, kind), None)
         else:
-            errors[source, kind] = error
+            errors[source, kind] = (error, import_id)
     rows = _rows_of_week(at)
-    ways = [_way(key, good.get(key, []), rows.get(key, 0), errors.get(key, ""), at) for key in {*good, *errors}]
+    ways = [_way(key, good.get(key, []), rows.get(key, 0), errors.get(key), at) for key in {*good, *errors}]
     return sorted(ways, key=lambda way: (WORST_FIRST.index(way.status), way.source, way.kind))
 
 
@@ -86,7 +91,9 @@ def _rows_of_week(at: datetime) -> dict[tuple[str, str], int]:
     return rows
 
 
-def _way(key: tuple[str, str], good: Sequence[datetime], rows: int, error: str, at: datetime) -> WayIn:
+def _way(
+    key: tuple[str, str], good: Sequence[datetime], rows: int, error: tuple[str, UUID] | None, at: datetime
+) -> WayIn:
     last = good[-1] if good else None
     gap = learned_gap(good)
     due = last + gap if last and gap else None
@@ -98,7 +105,8 @@ def _way(key: tuple[str, str], good: Sequence[datetime], rows: int, error: str, 
         status=state_of(last, at),
         due_at=due,
         is_late=bool(last and gap and at > last + gap * PATIENCE),
-        last_error=error,
+        last_error=error[0] if error else "",
+        failed_import=error[1] if error else None,
     )
 
 

@@ -20,6 +20,8 @@ class MakegoodAdmin(BookingsAdmin):
     """Every case of the house, the next due first. Acts stand on the page of its booking."""
 
     list_display = ("case", "sponsor", "show", "status", "outstanding", "owed", "due")
+    # The case is a link of its own.
+    list_display_links = None
     list_filter = ("status", "reason")
     search_fields = ("booking__campaign__sponsor__name", "booking__ad_unit__podcast__title", "booking__order__number")
     list_select_related = (

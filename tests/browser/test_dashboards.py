@@ -57,7 +57,7 @@ def house(tenant):
         order_fields={"measurement_of_record": "host", "currency": "USD"},
         booking_fields={"status": IOBooking.Status.ACTIVE},
     )
-    for offset in range(1, 40):
+    for offset in range(1, 41):
         make_rollup(
             episode=episode, day=today - timedelta(days=offset), source="host", downloads=800, revenue_cents=900
         )
@@ -214,3 +214,41 @@ def test_paper_shows_the_page_without_its_tools(house, live_site, page):
     assert not page.locator(".tools").is_visible()
     assert page.locator("#pacing_vs_flight").is_visible()
     assert page.locator("#sponsor_revenue").count() == 0
+
+
+def test_a_chart_is_read_by_arrow_keys_and_at_the_pointer(house, live_site, page):
+    live_site.login(page, house["creator"])
+    page.goto("/dashboard/creator")
+    plot = page.locator("[data-plot]")
+    shown = plot.locator(".tip-shown:visible")
+    said = plot.locator("[data-said-here]")
+    assert plot.locator(".tip").count() == 30
+    assert not shown.first.is_visible()
+
+    plot.focus()
+    page.keyboard.press("End")
+    last = said.text_content()
+    page.keyboard.press("ArrowLeft")
+
+    # 800 downloads at a CPM of 25.00 are 20.00 a day; 9.00 are attributed at least.
+    assert "Attributed: at least $9.00" in last
+    assert "Earned: $20.00" in last
+    assert said.text_content() != last
+    page.keyboard.press("Escape")
+    assert said.text_content() == ""
+
+    page.mouse.move(0, 0)
+    plot.locator(".tip-strip").nth(10).hover()
+    assert plot.locator(".tip").nth(10).locator(".tip-box").is_visible()
+
+
+def test_curves_of_episodes_stand_in_a_table_too(house, live_site, page):
+    live_site.login(page, house["creator"])
+    page.goto("/dashboard/creator")
+
+    page.get_by_role("link", name="Latest episodes: show as table").click()
+
+    table = page.locator("#latest_episodes-table table")
+    # 40 days are measured; a curve is the first month.
+    assert table.locator("tbody tr").count() == 30
+    assert "800" in table.locator("tbody tr").first.text_content()

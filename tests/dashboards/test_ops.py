@@ -12,6 +12,7 @@ from tests.factories import NOON, make_campaign, make_sponsor
 from tracker.automation.models import JobRun, JobSchedule
 from tracker.dashboards.ops.etl import learned_gap
 from tracker.dashboards.ops.jobs import next_run
+from tracker.events.models import Delivery, Event
 
 PAGE = "/dashboard/ops"
 JSON = "/api/v1/dashboard/ops"
@@ -30,7 +31,7 @@ def deal(stage, cents, **fields):
 
 
 def imported(hours_ago, *, source="upload", kind="metrics", rows=100, status="completed", error=""):
-    Import.objects.create(
+    return Import.objects.create(
         source=source,
         kind=kind,
         file_name="file.csv",
@@ -162,6 +163,28 @@ def test_a_failed_job_stands_first_and_can_be_tried_again(client, api, login, op
     assert answer.status_code == 302
     newest = JobRun.objects.exclude(started_by={}).get(job="etl-health-check")
     assert newest.started_by["id"] == str(ops_user.pk)
+
+
+def test_from_what_is_wrong_to_its_cause_is_one_click(client, login, ops_user):
+    run = JobRun.objects.create(
+        job="etl-health-check", status="failed", queued_at=NOON, finished_at=NOON, error="No route."
+    )
+    failed = imported(30, status="failed", error="The header is missing.")
+    lead = deal("lead", 100)
+    data = {"campaign_id": str(lead.pk), "name": lead.name}
+    event = Event.objects.create(
+        type="deal.opened", subject_type="deals.campaign", subject_id=str(lead.pk), at=NOON, data=data
+    )
+    Delivery.objects.create(
+        event=event, listener="deals.x", subject_key="deals.campaign:1", status="dead", next_attempt_at=NOON
+    )
+
+    html = login(client, ops_user).get(PAGE).content.decode()
+
+    assert f"/imports/{failed.pk}" in html
+    assert f"/admin/automation/jobrun/{run.pk}/change/" in html
+    assert "1 given up" in html
+    assert "/admin/events/delivery/?status__exact=dead" in html
 
 
 def test_jobs_are_run_by_those_who_may_and_only_while_they_are_on(client, login, salesperson, ops_user, monkeypatch):

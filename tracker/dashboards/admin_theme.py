@@ -214,6 +214,7 @@ UNFOLD: dict[str, Any] = {
         },
     },
     "STYLES": [lambda request: static("css/tokens.css"), lambda request: static("css/admin.css")],
+    "SCRIPTS": [lambda request: static("js/admin.js")],
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": navigation},
     "DASHBOARD_CALLBACK": "tracker.dashboards.desk.desk_context",
     "COMMAND": {"search_models": True},

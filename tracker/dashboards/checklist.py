@@ -55,7 +55,7 @@ def checklist_of(request: HttpRequest) -> Checklist | None:
                 _("Bring in the first figures"),
                 _("Upload a metrics file; a template with your episodes is there."),
                 Import.objects.filter(status=Import.Status.COMPLETED).exists(),
-                _url("etl:upload"),
+                _url("etl:imports"),
                 _("Upload"),
             ),
             Step(

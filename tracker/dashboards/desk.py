@@ -23,7 +23,7 @@ ACTS = [
     (_("New deal"), "plus", "admin:deals_campaign_add", "deals.add_campaign"),
     (_("New booking"), "calendar", "admin:bookings_iobooking_add", "bookings.add_iobooking"),
     (_("Add a show"), "mic", "admin:metrics_podcast_add", "metrics.add_podcast"),
-    (_("Upload a file"), "upload", "etl:upload", "etl.add_import"),
+    (_("Upload a file"), "upload", "etl:imports", "etl.add_import"),
 ]
 
 

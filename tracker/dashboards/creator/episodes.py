@@ -149,14 +149,28 @@ COLUMNS = [
     Column("title", _("Episode")),
     Column("podcast", _("Show")),
     Column("day", _("Day"), "number"),
-    Column("downloads", _("Downloads"), "number"),
+    Column("downloads", _("Downloads so far"), "number"),
     Column("usual_downloads", _("Usual at that age"), "number"),
     Column("source", _("Source")),
 ]
 
 
 def as_table(data: Latest) -> Table:
-    return Table(COLUMNS, [[row[column.key] for column in COLUMNS] for row in as_json(data)])
+    """The points of every curve: one row for each complete day of an episode."""
+    rows = [
+        [
+            curve.episode.pk,
+            str(curve.episode),
+            curve.episode.podcast.title,
+            day,
+            downloads,
+            round(curve.usual[day - 1]) if len(curve.usual) >= day else None,
+            curve.source,
+        ]
+        for curve in data.curves
+        for day, downloads in enumerate(curve.so_far, start=1)
+    ]
+    return Table(COLUMNS, rows)
 
 
 LATEST_EPISODES = Card(
@@ -167,4 +181,5 @@ LATEST_EPISODES = Card(
     as_table=as_table,
     as_json=as_json,
     width="col-5",
+    has_chart=True,
 )

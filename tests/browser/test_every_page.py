@@ -1,0 +1,149 @@
+"""Every page of the product, seen by each role that may: accessible in both themes, never wider than the screen.
+
+The house is the demo's. A page stands here by its address; what only exists in the demo's data is looked up.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib import admin
+from django.core.management import call_command
+from django.urls import reverse
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from bookings.models import InsertionOrder, IOBooking, Makegood
+from bookings.services import signing_address
+from deals.models import Campaign, Sponsor
+from etl.models import Import
+from matchmaking.models import Match
+from metrics.models import Podcast
+from tests.browser.axe import violations
+from tracker.accounts.models import User
+from tracker.tenants.models import Tenant
+
+pytestmark = pytest.mark.browser
+
+# 640 of 1280 pixels is what 200 % zoom leaves.
+LOOKS = [(390, "light"), (640, "dark"), (1440, "dark")]
+GONE = ("/no-such-page", "/sign/gone")
+ANYBODY = ["/accounts/login/", "/accounts/password/reset/", "/another-house", *GONE]
+ACCOUNT = ["/accounts/password/change/", "/find", "/find?q=mid"]
+
+
+def of_anybody() -> list[str]:
+    order = InsertionOrder.objects.filter(versions__isnull=False).first()
+    paper = [signing_address(order=order, reader="x@demo.example", at=timezone.now())] if order else []
+    return [*ANYBODY, *("/sign/" + one.rsplit("/", 1)[1] for one in paper)]
+
+
+def of_creator() -> list[str]:
+    line = IOBooking.objects.filter(status="active", ad_unit__podcast__title="programmier.bar").first()
+    own = [f"/bookings/{line.pk}", f"/bookings/{line.pk}/copy"] if line else []
+    return [*ACCOUNT, "/dashboard/creator", "/dashboard/creator?card=sponsor_revenue", "/inventory", "/copy", *own]
+
+
+def of_advertiser() -> list[str]:
+    line = IOBooking.objects.filter(status="active", campaign__sponsor__name="Blinkist").first()
+    order = InsertionOrder.objects.filter(campaign__sponsor__name="Blinkist").exclude(status="draft").first()
+    own = [f"/bookings/{line.pk}"] if line else []
+    own += [f"/orders/{order.pk}/print"] if order else []
+    return [*ACCOUNT, "/dashboard/advertiser", "/dashboard/advertiser/plan", *own]
+
+
+def of_ops() -> list[str]:
+    return ["/dashboard/ops", "/imports", "/dashboard/creator", "/admin/", *_imports()]
+
+
+def of_manager() -> list[str]:
+    line, case = IOBooking.objects.filter(status="active").first(), Makegood.objects.first()
+    sponsor, show, match = Sponsor.objects.first(), Podcast.objects.first(), Match.objects.first()
+    return [
+        *("/dashboard/ops", "/dashboard/advertiser", "/inventory", "/matches", "/copy", "/imports", "/admin/"),
+        *(reverse(f"admin:deals_campaign_{name}") for name in ("board", "numbers", "rules")),
+        *([f"/bookings/{line.pk}", f"/bookings/{line.pk}/copy"] if line else []),
+        *([f"/bookings/{case.booking_id}"] if case else []),
+        *([f"/matches/advertisers/{match.advertiser_id}", f"/matches/shows/{match.podcast_id}"] if match else []),
+        *([f"/dashboard/advertiser?advertiser_id={sponsor.pk}"] if sponsor else []),
+        *([f"/dashboard/creator?podcast_id={show.pk}"] if show else []),
+    ]
+
+
+def of_administrator() -> list[str]:
+    deal, order = Campaign.objects.filter(stage="won").first(), InsertionOrder.objects.first()
+    forms = [reverse("admin:deals_campaign_add"), reverse("admin:bookings_iobooking_add")]
+    forms += [reverse("admin:deals_campaign_change", args=[deal.pk])] if deal else []
+    forms += [reverse("admin:bookings_insertionorder_change", args=[order.pk])] if order else []
+    return ["/admin/", *forms, "/imports", "/imports/sheets", "/matches/weights", *_imports()]
+
+
+def of_every_list() -> list[str]:
+    """The list of every model in the admin."""
+    models = sorted((model._meta for model in admin.site._registry), key=str)
+    return [reverse(f"admin:{model.app_label}_{model.model_name}_changelist") for model in models]
+
+
+def _imports() -> list[str]:
+    done = Import.objects.first()
+    return [f"/imports/{done.pk}"] if done else []
+
+
+ROLES: dict[str, Callable[[], list[str]]] = {
+    "": of_anybody,
+    "creator": of_creator,
+    "advertiser": of_advertiser,
+    "ops": of_ops,
+    "sales_manager": of_manager,
+    "administrator": of_administrator,
+}
+
+
+@pytest.fixture
+def demo(live_site):
+    call_command("make_demo")
+    return Tenant.objects.get(schema_name="demo")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_page_is_accessible_and_fits_at_every_width(demo, live_site, page, role):
+    with tenant_context(demo):
+        paths = ROLES[role]()
+        person = User.objects.filter(role=role).order_by("email").first() if role else None
+    if person:
+        live_site.login(page, person, tenant=demo)
+
+    found = []
+    for path in paths:
+        for width, scheme in LOOKS:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            page.set_viewport_size({"width": width, "height": 900})
+            answer = page.goto(live_site.url(path, tenant=demo))
+            found += problems(page, answer.status, f"{path} at {width} {scheme}")
+
+    assert found == [], "\n".join(found)
+
+
+def test_each_list_of_the_admin_is_accessible_and_fits(demo, live_site, page):
+    with tenant_context(demo):
+        paths = of_every_list()
+        live_site.login(page, User.objects.filter(role="administrator").earliest("email"), tenant=demo)
+
+    found = []
+    for number, path in enumerate(paths):
+        # They are drawn alike: each is seen once, in turn at each width and theme.
+        width, scheme = LOOKS[number % len(LOOKS)]
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size({"width": width, "height": 900})
+        answer = page.goto(live_site.url(path, tenant=demo))
+        found += problems(page, answer.status, f"{path} at {width} {scheme}")
+
+    assert found == [], "\n".join(found)
+
+
+def problems(page, status: int, where: str) -> list[str]:
+    said = [f"{where}: {words}" for words in violations(page)]
+    if status != 200 and not (status == 404 and any(path in where for path in GONE)):
+        said.append(f"{where}: answered {status}")
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        said.append(f"{where}: scrolls sideways")
+    return said
