@@ -176,7 +176,29 @@ def import_newest(path: str) -> dict:
     return found
 
 
-def _import(path: str) -> dict:
+def preview_file(path: str) -> dict:
+    """Check the file as the page does before it is imported."""
+    _enter()
+    return _import(path, is_dry_run=True)
+
+
+def undo_newest() -> dict:
+    """Take the import of this size back, as the page's button does."""
+    from django.utils import timezone
+
+    from etl.models import Import
+    from etl.services import undo_import
+    from tracker.lib.actors import SYSTEM
+
+    connection = _enter()
+    connection.cursor().execute("CHECKPOINT")
+    run = Import.objects.filter(is_dry_run=False, records_imported__gt=0, undone_at=None).latest("created_at")
+    started = time.perf_counter()
+    undo_import(import_run=run, by=SYSTEM, at=timezone.now())
+    return {"seconds": time.perf_counter() - started}
+
+
+def _import(path: str, *, is_dry_run: bool = False) -> dict:
     """What a worker does with a file that was uploaded: from claiming it to the commit."""
     from django.core.files import File
     from django.core.files.storage import default_storage
@@ -186,7 +208,11 @@ def _import(path: str) -> dict:
 
     with Path(path).open("rb") as file:
         kept = default_storage.save("imports/bench.csv", File(file))
-    run = Import.objects.create(source="upload", file_name="bench.csv", file=kept, file_size=Path(path).stat().st_size)
+    size = Path(path).stat().st_size
+    run = Import.objects.create(
+        source="upload", file_name="bench.csv", file=kept, file_size=size, is_dry_run=is_dry_run
+    )
+    beats = _count_beats()
     started = time.perf_counter()
     run_waiting_imports(seconds=3_600)
     seconds = time.perf_counter() - started
@@ -195,7 +221,23 @@ def _import(path: str) -> dict:
     if run.status != "completed":
         raise RuntimeError(run.error_message)
     told = {name: run.metadata[name] for name in ("new", "changed", "unchanged", "repeated")}
-    return {"seconds": seconds, "rows": run.records_imported, "told": {**told, "rejected": run.records_failed}}
+    told["rejected"] = run.records_failed
+    return {"seconds": seconds, "rows": run.records_imported, "told": told, "beats": len(beats)}
+
+
+def _count_beats() -> list[int]:
+    """Count how often progress is written into the import's row while it runs."""
+    from etl.services.leases import Pulse
+
+    beats: list[int] = []
+    write = Pulse._write
+
+    def counted(self, connection, schema):
+        beats.append(self.rows_read)
+        write(self, connection, schema)
+
+    Pulse._write = counted
+    return beats
 
 
 # --- the peer ---------------------------------------------------------------------------------------------------------
