@@ -1,5 +1,6 @@
 """Alerts about deals: raised once, told once, cleared by themselves. Source: CONTRACT, alerts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -65,6 +66,13 @@ def standing_alerts(*, owner_id: UUID | None = None) -> QuerySet[DealAlert]:
     if owner_id is not None:
         alerts = alerts.filter(campaign__owner_id=owner_id)
     return alerts.order_by("-raised_at", "campaign__name", "kind")
+
+
+def without_echo(alerts: Iterable[DealAlert]) -> list[DealAlert]:
+    """Return alerts as they came, but "stuck" left out where "stalled" says the same of the deal and more."""
+    alerts = list(alerts)
+    stalled = {alert.campaign_id for alert in alerts if alert.kind == Kind.STALLED}
+    return [alert for alert in alerts if not (alert.kind == Kind.STUCK and alert.campaign_id in stalled)]
 
 
 def sentence_of(alert: DealAlert) -> str:

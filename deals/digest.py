@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from deals.alerts import sentence_of, standing_alerts
+from deals.alerts import sentence_of, standing_alerts, without_echo
 from deals.models import Campaign, DealAlert, DeskDigest
 from deals.rules import OPEN_STAGES
 from tracker.accounts.models import User
@@ -74,16 +74,10 @@ def lines_of(alerts: list[DealAlert], *, base: str) -> list[DigestLine]:
             value_cents=deal.campaign_value,
             currency=deal.currency,
             url=base + reverse("admin:deals_campaign_change", args=[deal.pk]),
-            sentences=[sentence_of(alert) for alert in _without_echo(own)],
+            sentences=[sentence_of(alert) for alert in without_echo(own)],
         )
         for deal, own in by_deal.items()
     ]
-
-
-def _without_echo(alerts: list[DealAlert]) -> list[DealAlert]:
-    """Leave "stuck" out where "stalled" says the same and more."""
-    kinds = {alert.kind for alert in alerts}
-    return [alert for alert in alerts if not (alert.kind == "stuck" and "stalled" in kinds)]
 
 
 def _by_owner(told: set) -> dict[User, list[DealAlert]]:

@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from deals.alerts import sentence_of, standing_alerts
+from deals.alerts import sentence_of, standing_alerts, without_echo
 from deals.board import quarter_bounds
 from deals.board_views import FLAG, quarter_name, quarters, this_quarter
 from deals.models import Campaign
@@ -56,7 +56,7 @@ def numbers(request: HttpRequest, *, model_admin: "CampaignAdmin") -> HttpRespon
         "quarter": quarter,
         "quarter_name": quarter_name(quarter),
         "quarters": quarters(),
-        "alerts": [(alert, sentence_of(alert)) for alert in alerts[:ALERTS_SHOWN]],
+        "alerts": [(alert, sentence_of(alert)) for alert in without_echo(alerts[:ALERTS_SHOWN])],
         "has_more_alerts": len(alerts) > ALERTS_SHOWN,
     }
     return render(request, "deals/numbers.html", context)

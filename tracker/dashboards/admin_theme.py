@@ -155,9 +155,14 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the menu of the signed-in person: what they may not do, or what is switched off here, is not there."""
     is_platform = getattr(getattr(request, "tenant", None), "is_platform", False)
     groups = []
-    for title, items in PLATFORM_MENU if is_platform else MENU:
+    menu = PLATFORM_MENU if is_platform else MENU
+    # The board lies below the deals by its address: the closest entry alone is the current one.
+    here = max(
+        (url for _title, items in menu for url in map(_url, items) if _is_here(request.path, url)), key=len, default=""
+    )
+    for title, items in menu:
         shown = [
-            {"title": item.title, "icon": item.icon, "link": url, "active": _is_here(request.path, url)}
+            {"title": item.title, "icon": item.icon, "link": url, "active": url == here}
             for item in items
             if _may_see(request, item) and (url := _url(item))
         ]

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from bookings.models import AdUnit, IOBooking, SlotClaim, slot_number
 from bookings.services import draft_order
-from deals.alerts import sentence_of
+from deals.alerts import sentence_of, without_echo
 from deals.models import Campaign, DealFile, DealNote
 from deals.papers import add_file
 from deals.queries import stage_settings
@@ -78,7 +78,7 @@ def page(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         "tone": stage_settings()[deal.stage].age_tone(days),
         "shows": shows,
         "contacts": list(deal.sponsor.contacts.order_by("name")),
-        "alerts": [sentence_of(alert) for alert in deal.alerts.filter(cleared_at__isnull=True).order_by("raised_at")],
+        "alerts": _alerts(deal),
         "free": free_in_flight(deal, shows),
         "matches": _matches(deal) if "ENABLE_MATCHMAKING" in features else None,
         "bookings": bookings,
@@ -180,6 +180,11 @@ def _takes(claim: SlotClaim, episode: Episode) -> bool:
     if episodes.lower is not None and not episodes.lower <= number < episodes.upper:
         return False
     return episode.drops_at in claim.during
+
+
+def _alerts(deal: Campaign) -> list[str]:
+    standing = deal.alerts.filter(cleared_at__isnull=True).order_by("raised_at", "kind")
+    return [sentence_of(alert) for alert in without_echo(standing)]
 
 
 def _matches(deal: Campaign) -> list[Match]:
