@@ -46,5 +46,15 @@ def worth_of(deals: QuerySet[Campaign]) -> list[Worth]:
         )
         .order_by("-deals", "currency")
     )
-    names = ("currency", "open", "open_cents", "won", "won_cents", "lost", "lost_cents")
-    return [Worth(**{name: row[name] for name in names}) for row in rows]
+    return [
+        Worth(
+            currency=row["currency"],
+            open=row["open"],
+            open_cents=row["open_cents"],
+            won=row["won"],
+            won_cents=row["won_cents"],
+            lost=row["lost"],
+            lost_cents=row["lost_cents"],
+        )
+        for row in rows
+    ]

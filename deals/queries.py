@@ -112,8 +112,7 @@ def _lacks(campaign: Campaign, code: str) -> bool:
 def _is_on_hold(campaign: Campaign) -> bool:
     """Return whether those who would pay are on hold: the sponsor, or the agency that buys for it."""
     agency = campaign.agency or campaign.sponsor.agency
-    payers = [campaign.sponsor, *([agency] if agency else [])]
-    return any(payer.credit_status == Credit.HOLD for payer in payers)
+    return campaign.sponsor.credit_status == Credit.HOLD or (agency is not None and agency.credit_status == Credit.HOLD)
 
 
 def deal_currencies() -> list[str]:

@@ -68,9 +68,9 @@ def reads_of_sponsor(sponsor_id: UUID, *, at: datetime) -> list[Read]:
                 reads.append(Read(podcast, line.episode, line.episode.drops_at, line))
         else:
             reads += [
-                Read(podcast, episode, episode.drops_at, line)
-                for episode in out[line.ad_unit.podcast_id]
-                if line.flight_start <= episode.drops_at < line.flight_end
+                Read(podcast, episode, dropped, line)
+                for dropped, episode in out[line.ad_unit.podcast_id]
+                if line.flight_start <= dropped < line.flight_end
             ]
     return sorted(reads, key=lambda read: (read.on, read.podcast), reverse=True)
 
@@ -79,8 +79,9 @@ def _is_over_a_show(line: IOBooking) -> bool:
     return line.episode_id is None and line.ad_unit.delivery == AdUnit.Delivery.BAKED_IN
 
 
-def _published(lines: list[IOBooking], at: datetime) -> defaultdict[UUID, list[Episode]]:
-    found: defaultdict[UUID, list[Episode]] = defaultdict(list)
+def _published(lines: list[IOBooking], at: datetime) -> defaultdict[UUID, list[tuple[datetime, Episode]]]:
+    """Return what came out in the time of these lines, by show: (when, episode)."""
+    found: defaultdict[UUID, list[tuple[datetime, Episode]]] = defaultdict(list)
     if not lines:
         return found
     episodes = Episode.objects.filter(
@@ -90,5 +91,6 @@ def _published(lines: list[IOBooking], at: datetime) -> defaultdict[UUID, list[E
         drops_at__lt=min(at, max(line.flight_end for line in lines)),
     )
     for episode in episodes:
-        found[episode.podcast_id].append(episode)
+        if episode.drops_at is not None:
+            found[episode.podcast_id].append((episode.drops_at, episode))
     return found

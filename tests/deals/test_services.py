@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from deals.models import Campaign, GuardRule, Sponsor
+from deals.queries import unmet_guards
 from deals.services import (
     add_agency,
     add_contact,
@@ -15,7 +16,7 @@ from deals.services import (
     note_on_deal,
     open_deal,
 )
-from tests.factories import make_campaign, make_podcast, make_sponsor
+from tests.factories import make_agency, make_campaign, make_podcast, make_sponsor
 from tracker.events.models import Event
 from tracker.lib.errors import DomainError
 
@@ -166,3 +167,16 @@ def test_a_deal_with_a_merged_sponsor_is_refused(tenant, salesperson):
 
     assert (refusal.value.code, refusal.value.details) == ("sponsor_merged", {"kept": str(kept.pk)})
     assert not Campaign.objects.exists()
+
+
+@pytest.mark.parametrize("payer", ["sponsor", "agency of the sponsor", "agency of the deal"])
+def test_credit_on_hold_counts_whoever_pays(tenant, payer):
+    held = make_agency(credit_status="hold")
+    deal = {
+        "sponsor": lambda: make_campaign(sponsor=make_sponsor(credit_status="hold")),
+        "agency of the sponsor": lambda: make_campaign(sponsor=make_sponsor(agency=held)),
+        "agency of the deal": lambda: make_campaign(agency=held),
+    }[payer]()
+
+    assert "credit_hold" in [guard.code for guard, _level in unmet_guards(deal, to="won")]
+    assert "credit_hold" not in [guard.code for guard, _level in unmet_guards(make_campaign(), to="won")]

@@ -1,5 +1,6 @@
 """The state machine of deals against the table of the domain: every pair of stages, every role."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -10,6 +11,7 @@ from deals.services import move_deal, note_live_booking
 from tests.factories import make_campaign, make_user
 from tracker.events.models import Event
 from tracker.lib.errors import DomainError
+from tracker.stack.state import PROJECT
 
 Stage = Campaign.Stage
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -149,3 +151,16 @@ def test_a_stale_version_moves_nothing(tenant, salesperson):
     assert refusal.value.code == "stale_version"
     assert refusal.value.details["current"] == "qualified"
     assert campaign.stage == "qualified"
+
+
+def test_the_stage_of_a_deal_is_written_by_one_service_alone():
+    """Admin, board, API, imports, matches and jobs all call deals.services: nobody else assigns or updates a stage."""
+    writes = re.compile(r"\.stage\s*=[^=]|\.update\([^)]*\bstage\s*=|setattr\([^)]*[\"']stage[\"']")
+    found = {
+        str(path.relative_to(PROJECT))
+        for app in ("deals", "bookings", "matchmaking", "etl", "metrics", "tracker")
+        for path in (PROJECT / app).rglob("*.py")
+        if "migrations" not in path.parts and writes.search(path.read_text())
+    }
+
+    assert found == {"deals/services.py"}
