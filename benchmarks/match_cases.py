@@ -51,7 +51,8 @@ def fill(shows: int, sponsors: int) -> dict:
     store.write_packs("podcasts", {one.pk: pack_podcast(_show(rng)) for one in podcasts}, wanted=None)
     store.write_packs("sponsors", {one.pk: pack_sponsor(_sponsor(rng)) for one in buyers}, wanted=None)
     text = TextModel(np.zeros(BUCKETS, np.float32), np.zeros((BUCKETS, TEXT_DIMS), np.float32))
-    peers = PeerTable(np.zeros((TAG_DIMS, SHOW_DIMS), np.float32), np.zeros(TAG_DIMS, np.float32))
+    nothing = np.zeros((TAG_DIMS, SHOW_DIMS), np.float32)
+    peers = PeerTable(nothing, nothing[:, 0], nothing[0])
     Model.objects.create(
         fitted_at=AT,
         shows=shows,

@@ -35,9 +35,9 @@ LANDMARKS = 1500
 BASE, TEXT, TOPIC, LANGUAGE = 0.02, 0.45, 0.45, 0.10
 SAME_SHOW = 0.05
 # How many placements the record of the same tags counts for beside a sponsor's own, and that of all beside the tags'.
-PEERS, ALL = 4.0, 3.0
+PEERS, ALL = 10.0, 8.0
 # How many placements of a house count as much as what topics say by themselves, and the least that is left of that.
-TOPICS_WORTH, TOPICS_LEAST = 10.0, 0.10
+TOPICS_WORTH, TOPICS_LEAST = 10.0, 0.06
 # What a sponsor without any placement counts as having.
 UNPLACED = 0.3
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from django.utils.text import slugify
 from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
@@ -155,6 +156,8 @@ def _without_inventory(show: profiles.Podcast) -> profiles.Podcast:
 def _show(row: dict[str, str], number: int) -> Podcast:
     title = row.get("title", "").strip() or row["slug"]
     return Podcast(
+        # In the order of the file, so that the same files give the same report.
+        podcast_id=UUID(int=number + 1),
         title=title[:200],
         slug=f"{slugify(row['slug'])[:100] or 'show'}-{number}",
         description=row.get("description", ""),
@@ -166,6 +169,7 @@ def _show(row: dict[str, str], number: int) -> Podcast:
 def _sponsor(row: dict[str, str], number: int) -> Sponsor:
     name = row.get("name", "").strip() or row["key"]
     return Sponsor(
+        sponsor_id=UUID(int=number + 1),
         name=name[:200],
         name_key=f"{name_key(name)[:150]} {number}",
         tags=[tag[:80] for tag in _parts(row.get("tags", ""))],
