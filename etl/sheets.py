@@ -40,10 +40,13 @@ def read_sheet(
     *,
     spreadsheet_id: str,
     worksheet_name: str,
+    day_columns: frozenset[str] = frozenset(),
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[list[str]]:
     """Return the rows of a worksheet as text, all equally long, by one read of the whole sheet.
+
+    day_columns: names of columns, in small letters, whose numbers are days, besides those of the contract's files.
 
     A busy or failing server is asked up to five times within two minutes, as it wishes (Retry-After) or with growing
     pauses; a refusal is told at once. Raises SheetError.
@@ -55,7 +58,8 @@ def read_sheet(
     deadline = clock() + MOST_SECONDS
     for attempt in range(1, TRIES + 1):
         try:
-            return _as_text(client.values_get(spreadsheet_id, wanted, params=options).get("values", []))
+            values = client.values_get(spreadsheet_id, wanted, params=options).get("values", [])
+            return _as_text(values, _DAY_COLUMNS | day_columns)
         except (gspread.exceptions.APIError, GoogleAuthError, requests.RequestException, ValueError) as error:
             pause = _pause(error, attempt)
             if pause is None or attempt == TRIES or clock() + pause > deadline:
@@ -120,13 +124,13 @@ def _told(error: Exception, worksheet_name: str) -> SheetError:
     return SheetError("google_failed", "Google Sheets sent an answer that cannot be read; try again.")
 
 
-def _as_text(values: list[list[Any]]) -> list[list[str]]:
+def _as_text(values: list[list[Any]], day_columns: frozenset[str]) -> list[list[str]]:
     """Google cuts trailing blanks off, so rows are filled up; days come as serial numbers."""
     if not values:
         raise SheetError("sheet_empty", "The worksheet is empty.")
     width = max(len(row) for row in values)
     names = [str(name).strip().lower() for name in values[0]]
-    days = {place for place, name in enumerate(names) if name in _DAY_COLUMNS}
+    days = {place for place, name in enumerate(names) if name in day_columns}
     rows = [[_text(cell, is_day=place in days) for place, cell in enumerate(row)] for row in values]
     return [row + [""] * (width - len(row)) for row in rows]
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.core.files.base import ContentFile
 from django.db import transaction
 
-from etl.models import Import, SheetConnection
+from etl.models import Import, ImportProfile, SheetConnection
 from etl.records import shown
 from etl.services.orders_file import order_profile_of
 from etl.services.profile_file import profile_of
@@ -20,6 +20,12 @@ from tracker.lib.actors import SYSTEM, Actor, HasActor, actor_of
 from tracker.lib.errors import DomainError
 
 SOURCE = "google_sheets"
+_HOSTS_DAYS = frozenset(
+    (
+        *("date", "published", "release date", "release_date", "releasedate", "start", "end"),
+        *("startdate", "enddate", "episode_pub_date", "video publish time", "post_date_gmt"),
+    )
+)
 
 
 @transaction.atomic
@@ -73,9 +79,20 @@ def check_sheet(spreadsheet_id: str, worksheet_name: str) -> None:
         raise DomainError("worksheet_missing", "Name the worksheet, the tab at the foot.", field="worksheet_name")
 
 
+def _day_columns() -> frozenset[str]:
+    """Names under which hosts and this house write days."""
+    own = ImportProfile.objects.values_list("columns", flat=True)
+    mapped = {columns.get(name, "") for columns in own for name in ("day", "flight_start", "flight_end")}
+    return frozenset(mapped - {""}) | _HOSTS_DAYS
+
+
 def fetch_sheet(run: Import) -> None:
     """Read the sheet of an import and keep it as the import's file, as it was at that moment. Raises SheetError."""
-    rows = read_sheet(spreadsheet_id=run.metadata["spreadsheet_id"], worksheet_name=run.metadata["worksheet_name"])
+    rows = read_sheet(
+        spreadsheet_id=run.metadata["spreadsheet_id"],
+        worksheet_name=run.metadata["worksheet_name"],
+        day_columns=_day_columns(),
+    )
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     content = text.getvalue().encode("utf-8", "replace")

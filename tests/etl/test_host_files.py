@@ -92,6 +92,35 @@ def test_days_of_a_whole_show_stay_the_shows(show, text, total, days):
         assert [one.downloads for one in figures] == [12, None, 0]
 
 
+TRANSISTOR_DAYS = [{"date": "05-03-2025", "downloads": 7}, {"date": "06-03-2025", "downloads": 0}]
+TRANSISTOR = {"data": {"attributes": {"downloads": TRANSISTOR_DAYS}}}
+SIMPLECAST_DAYS = [{"interval": "2025-03-05", "downloads_total": 4}, {"interval": "2025-03-06", "downloads_total": 5}]
+SIMPLECAST = {"by_interval": SIMPLECAST_DAYS, "total": 9}
+
+
+@pytest.mark.parametrize(("answer", "source", "total"), [(TRANSISTOR, "transistor", 7), (SIMPLECAST, "simplecast", 9)])
+def test_answers_by_day_are_the_shows_or_one_episodes(show, answer, source, total):
+    content, one = json.dumps(answer), show.episodes.get(title="One")
+
+    bring_in(content, name="x.json", answers={"podcast": str(show.pk), "episode": "show"})
+    bring_in(content, name="x.json", answers={"podcast": str(show.pk), "episode": str(one.pk)})
+
+    figures = ShowFigure.objects.filter(source=source)
+    assert figures.aggregate(total=Sum("downloads"))["total"] == total
+    days = list(DailyRollup.objects.filter(episode=one, source=source).order_by("day").values_list("day", "downloads"))
+    assert days[0][0] == date(2025, 3, 5)
+    assert sum(downloads for _day, downloads in days) == total
+
+
+def test_a_chart_by_day_and_video_gives_days(show):
+    text = "Date,Content,Video title,Views\n2026-03-01,v1,One,10\n2026-03-01,v2,Two,5\n2026-03-02,v1,One,0\n"
+
+    bring_in(text, name="Chart data.csv", answers={"podcast": str(show.pk)})
+
+    assert DailyRollup.objects.filter(source="youtube").aggregate(total=Sum("downloads"))["total"] == 15
+    assert DailyRollup.objects.get(day=date(2026, 3, 2)).downloads == 0
+
+
 def test_places_become_countries_and_the_unknown_part_stands_apart(show):
     bring_in(ANCHOR_GEO, name="Night_GeoLocation_all-time.csv", answers={"podcast": str(show.pk), **AS_OF})
 

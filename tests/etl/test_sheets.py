@@ -16,7 +16,7 @@ from etl.models import Import
 from etl.services import connect_sheet, import_due_sheets, run_waiting_imports, start_sheet_import
 from metrics.models import DailyRollup
 from tests.etl.files import METRICS_HEADER
-from tests.factories import NOON, make_episode
+from tests.factories import NOON, make_episode, make_podcast
 from tracker.lib.actors import SYSTEM
 from tracker.lib.errors import DomainError
 
@@ -189,6 +189,38 @@ def test_a_sheet_is_imported_like_a_file(tenant, google):
     assert (run.status, run.source, run.records_imported, run.records_failed) == ("completed", "google_sheets", 1, 1)
     assert DailyRollup.objects.get().downloads == 7
     assert run.issues.get().value == "#REF!"
+
+
+def test_a_sheet_is_read_by_the_chosen_profile_and_its_answers_are_remembered(tenant, google):
+    show = make_podcast()
+    make_episode(show, title="One")
+    sheet = [["slug", "title", "published", "day 1", "spotify", "all time"], ["one", "One", 46083, 10, 1, 60]]
+    google.answers = [(200, {}, {"values": sheet})] * 2
+    connection = connect_sheet(
+        spreadsheet_id=SHEET, worksheet_name="Daily", every_hours=6, profile="fireside", by=SYSTEM, at=NOON
+    )
+
+    told = {"podcast": str(show.pk), "as_of": "2026-03-10"}
+    run = start_sheet_import(
+        spreadsheet_id=SHEET, worksheet_name="Daily", profile="fireside", answers=told, by=SYSTEM, at=NOON
+    )
+    run_waiting_imports()
+
+    run.refresh_from_db()
+    connection.refresh_from_db()
+    assert (run.status, run.records_imported) == ("completed", 2)
+    assert connection.answers == {"podcast": str(show.pk)}
+    (again,) = import_due_sheets(at=NOON)
+    run_waiting_imports()
+    again.refresh_from_db()
+    assert again.metadata["asked"]["asks"] == ["as_of"]
+
+
+def test_a_profile_that_is_not_there_is_refused(tenant):
+    with pytest.raises(DomainError) as refusal:
+        connect_sheet(spreadsheet_id=SHEET, worksheet_name="D", every_hours=None, profile="gone", by=SYSTEM, at=NOON)
+
+    assert refusal.value.code == "unknown_profile"
 
 
 def test_a_sheet_that_cannot_be_read_fails_with_its_cause(tenant, google):
