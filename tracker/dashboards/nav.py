@@ -89,6 +89,7 @@ GROUPS: list[tuple[Any, list[Entry]]] = [
                 "-",
                 "b",
             ),
+            Entry(_("Inventory"), "calendar", ("bookings:calendar",), "bookings.view_iobooking", BOOKINGS, "sponsor"),
             Entry(_("Copy"), "mic", ("bookings:copies",), "bookings.view_iobooking", BOOKINGS, "podcast"),
             Entry(
                 _("Makegoods"),
