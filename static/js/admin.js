@@ -9,6 +9,7 @@
       const widget = select.nextElementSibling;
       const name = labelOf(select);
       widget?.querySelector('.select2-selection[role="combobox"]')?.setAttribute("aria-label", name);
+      widget?.querySelector('[role="textbox"]')?.setAttribute("aria-label", name);
       widget?.querySelector("ul.select2-selection__rendered")?.setAttribute("role", "none");
       for (const box of widget?.querySelectorAll(".select2-search__field") ?? []) box.setAttribute("aria-label", name);
     }

@@ -94,6 +94,11 @@ class Tip:
     rows: list[TipRow]
 
     @property
+    def tenth(self) -> int:
+        """Where it is, 0 (left) to 10: on a narrow screen the box moves by so many tenths of itself instead."""
+        return round(float(self.x) / 10)
+
+    @property
     def said(self) -> str:
         return ". ".join(row.text for row in self.rows)
 
@@ -143,7 +148,7 @@ def line_chart(
 
 
 # Pixels of a tooltip: a letter is about so wide at 12 px, a line so high.
-LETTER, LEADING, PADDING, AWAY = 6.4, 17, 10, 12
+LETTER, LEADING, PADDING, AWAY = 6.0, 17, 10, 12
 
 
 def _tip(words: Sequence[str], center: float, left: float, width: float, marks: Sequence[tuple[str, str]]) -> Tip:

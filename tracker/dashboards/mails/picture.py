@@ -25,12 +25,18 @@ def line_picture(lines: Sequence[Sequence[Decimal | int | None]]) -> bytes:
     for k in range(round(top / step) + 1):
         y = _y(k * step, top)
         pen.line([(0, y), (WIDTH * SCALE, y)], fill=BASE if k == 0 else GRID, width=SCALE // 2)
-    for values, ink in zip(lines, INKS, strict=False):
+    for number, (values, ink) in enumerate(zip(lines, INKS, strict=False)):
         for run in _runs(values):
             points = [(_x(index, len(values)), _y(value, top)) for index, value in run]
             pen.line(points, fill=ink, width=2 * SCALE, joint="curve")
-            x, y = points[-1]
-            pen.ellipse([x - 3 * SCALE, y - 3 * SCALE, x + 3 * SCALE, y + 3 * SCALE], fill=ink)
+            # Lines are told apart without colour: the second one has a ring on each of its days.
+            for x, y in points if number else points[-1:]:
+                pen.ellipse(
+                    [x - 3 * SCALE, y - 3 * SCALE, x + 3 * SCALE, y + 3 * SCALE],
+                    fill=PAPER if number else ink,
+                    outline=ink,
+                    width=2 * SCALE,
+                )
     out = io.BytesIO()
     image.resize((WIDTH * 2, HEIGHT * 2), Image.Resampling.LANCZOS).save(out, "PNG", optimize=True)
     return out.getvalue()
