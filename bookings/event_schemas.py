@@ -61,6 +61,15 @@ describe(
     delivered_impressions=maybe(COUNT),
 )
 describe("io.hold_ending", "a hold ends soon", io_id=ID, campaign_id=ID, held_until=INSTANT, owner_id=maybe(ID))
+describe(
+    "io.blacked_out",
+    "days were taken out of a line's flight",
+    io_id=ID,
+    first_day=DAY,
+    last_day=DAY,
+    reason=TEXT,
+)
+describe("io.blackout_lifted", "they count again", io_id=ID)
 describe("io.count_agreed", "both sides agreed on a count", io_id=ID, impressions=COUNT, reason=TEXT)
 describe("io.billed", "a billing line was released", io_id=ID, gross_cents=CENTS, net_cents=CENTS, currency=TEXT)
 describe(
