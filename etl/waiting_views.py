@@ -1,5 +1,6 @@
 """The queue: rows of unknown episodes and lines of orders that wait for a person. One click each."""
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +18,8 @@ from django.views.decorators.http import require_GET, require_POST
 from bookings.models import AdUnit
 from deals.models import Campaign
 from etl import queries, services
+from etl.matching import name_key
 from etl.models import WaitingRow
-from etl.services.profile_file import podcast_called
 from etl.views import import_page
 from metrics.models import Episode, Podcast
 from metrics.queries import shows_in_order
@@ -53,35 +54,46 @@ def waiting(request: HttpRequest) -> HttpResponse:
         "etl/waiting.html",
         {
             "page": page,
-            "entries": [_with_choices(entry) for entry in entries],
+            "entries": _with_choices(entries),
             "shows": shows_in_order(),
             "may_import": request.user.has_perm("etl.add_import"),
         },
     )
 
 
-def _with_choices(entry: dict[str, Any]) -> dict[str, Any]:
-    row = entry["row"]
-    if row.code == "unknown_deal":
-        entry["deals"] = Campaign.objects.filter(stage__in=("won", "negotiation")).order_by("-stage_changed_at")[
-            :MOST_CHOICES
-        ]
-    elif row.code == "unknown_ad_unit":
-        units = AdUnit.objects.filter(is_active=True).select_related("podcast")
-        entry["units"] = units.order_by("podcast__title", "position", "name")[:MOST_CHOICES]
-    elif row.code != "order_sent":
-        podcast = _podcast_of(row)
-        entry["podcast"] = podcast
-        if podcast is not None:
-            entry["episodes"] = Episode.objects.filter(podcast=podcast).order_by("-drops_at", "title")[:MOST_CHOICES]
-    return entry
-
-
-def _podcast_of(row: WaitingRow) -> Podcast | None:
-    chosen = row.import_run.metadata.get("answers", {}).get("podcast")
-    if chosen:
-        return Podcast.objects.filter(pk=chosen).first()
-    return podcast_called(row.show) if row.show else None
+def _with_choices(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add what there is to choose from: one question to the database for each kind of choice, however many wait."""
+    codes = {entry["row"].code for entry in entries}
+    deals = Campaign.objects.filter(stage__in=("won", "negotiation")).order_by("-stage_changed_at")[:MOST_CHOICES]
+    units = AdUnit.objects.filter(is_active=True).select_related("podcast")
+    choices = {
+        "unknown_deal": ("deals", list(deals) if "unknown_deal" in codes else []),
+        "unknown_ad_unit": (
+            "units",
+            list(units.order_by("podcast__title", "position", "name")[:MOST_CHOICES])
+            if "unknown_ad_unit" in codes
+            else [],
+        ),
+    }
+    shows = {show.pk: show for show in Podcast.objects.only("podcast_id", "title")}
+    by_title = {name_key(show.title): show for show in shows.values()}
+    for entry in entries:
+        row = entry["row"]
+        if row.code in choices:
+            name, found = choices[row.code]
+            entry[name] = found
+        elif row.code != "order_sent":
+            chosen = row.import_run.metadata.get("answers", {}).get("podcast")
+            entry["podcast"] = shows.get(UUID(chosen)) if chosen else by_title.get(name_key(row.show or "\0"))
+    wanted = {entry["podcast"].pk for entry in entries if entry.get("podcast")}
+    episodes: dict[UUID, list[Episode]] = defaultdict(list)
+    for episode in Episode.objects.filter(podcast__in=wanted).order_by("-drops_at", "title")[: MOST_CHOICES * A_PAGE]:
+        if len(episodes[episode.podcast_id]) < MOST_CHOICES:
+            episodes[episode.podcast_id].append(episode)
+    for entry in entries:
+        if entry.get("podcast"):
+            entry["episodes"] = episodes[entry["podcast"].pk]
+    return entries
 
 
 @require_POST

@@ -4,6 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from etl.cadence import ways_in
@@ -69,6 +71,22 @@ def test_the_queue_lists_each_name_once_and_takes_or_leaves_it_by_one_click(staf
     assert "2 rows were taken" in taken.text
     assert "Nothing waits" in taken.text
     assert sum(DailyRollup.objects.filter(podcast=show).values_list("downloads", flat=True)) == 50
+
+
+def test_the_queue_asks_as_often_for_one_name_as_for_many(staff, tenant):
+    episode = make_episode()
+    half_known(episode)
+    staff.get("/imports/waiting")
+    with CaptureQueriesContext(connection) as one:
+        staff.get("/imports/waiting")
+    lost = [f"01900000-0000-7000-8000-0000000001{n:02}" for n in range(20)]
+    bring_in(metrics_csv(f"2026-04-01,{episode.pk},host,1,,,,,", *(f"2026-04-01,{name},host,1,,,,," for name in lost)))
+
+    with CaptureQueriesContext(connection) as many:
+        page = staff.get("/imports/waiting")
+
+    assert lost[0] in page.text
+    assert len(many) <= len(one)
 
 
 def test_rows_left_out_do_not_come_back(staff, tenant):
