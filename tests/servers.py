@@ -1,17 +1,33 @@
 """The test suite's own PostgreSQL and Valkey, in a state folder of their own, up for as long as a run lasts.
 
-Several runs share them: each holds a lock while it runs, and the last one out stops them.
+Several runs share them: each holds a lock while it runs, and the last one out stops them. They live in memory where
+there is room for that (Linux' /dev/shm): a test that commits copies a database, and a busy disk takes seconds for it.
 """
 
 import atexit
 import fcntl
 import os
+import shutil
 from pathlib import Path
 
 from tracker.stack.servers import Servers
 from tracker.stack.state import PROJECT, State
 
-STATE = State(Path(os.environ.get("TRACKER_TEST_STATE") or PROJECT / ".stack" / "test").absolute())
+MEMORY = Path("/dev/shm")
+ROOM = 3 * 1024**3
+
+
+def _folder() -> Path:
+    if named := os.environ.get("TRACKER_TEST_STATE"):
+        return Path(named).absolute()
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        return MEMORY / f"tracker-test-{State(PROJECT).key}"
+    return PROJECT / ".stack" / "test"
+
+
+STATE = State(_folder())
+# For the processes that tests start, which must come to the same folder whatever room there is by then.
+os.environ["TRACKER_TEST_STATE"] = str(STATE.folder)
 
 
 def enter_test_environment() -> None:

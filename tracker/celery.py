@@ -2,6 +2,7 @@
 
 import os
 
+from django_structlog.celery.steps import DjangoStructLogInitStep
 from tenant_schemas_celery.app import CeleryApp
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tracker.settings")
@@ -15,5 +16,6 @@ class TrackerCelery(CeleryApp):
 
 app = TrackerCelery("tracker")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 app.autodiscover_tasks(related_name="provisioning")

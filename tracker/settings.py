@@ -377,6 +377,8 @@ WEBHOOK_RETRY_SCHEDULE = env.list("WEBHOOK_RETRY_SCHEDULE", cast=int, default=WE
 
 # --- logs: one line an event, with tenant and request; no secret, no address but the one that spoke to us -------------
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+# What a task logs carries the request, person and tenant that caused it, and its own id.
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
 LOG_JSON = env.bool("LOG_JSON", default=not DEBUG and SITE_SCHEME == "https")
 LOGGING = log_settings(as_json=LOG_JSON, level=env("LOG_LEVEL", default="INFO"))
 

@@ -29,7 +29,7 @@ import redis
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from benchmarks.measuring import Verdicts
-from scripts.drills.traffic import Tally, Traffic
+from scripts.drills.traffic import Neighbours, Tally, Traffic
 from tracker.stack.postgres import Postgres
 from tracker.stack.state import PROJECT, State
 from tracker.stack.valkey import Valkey
@@ -178,7 +178,24 @@ def run(drill: Drill, given: argparse.Namespace) -> int:
     print(f"{given.minutes:g} minutes of {given.rate:g} requests a second over two web hosts", flush=True)
     tally = Traffic(houses, drill.ports, rate=given.rate, seconds=given.minutes * 60).run()
     waited = drained(drill, list(houses))
-    return judge(drill, list(houses), tally, waited, given)
+    verdicts = Verdicts()
+    judge(verdicts, drill, list(houses), tally, waited, given)
+    greed(verdicts, drill, houses)
+    return verdicts.code
+
+
+def greed(verdicts: Verdicts, drill: Drill, houses: dict[str, dict]) -> None:
+    """Judge what a tenant notices while the one beside it sends fifty files at once."""
+    beside = Neighbours(*list(houses.values())[:2], drill.ports[0])
+    quiet = p(beside.looks(), 95)
+    sending = beside.send_many()
+    starts = beside.import_starts()
+    busy = p(beside.looks(), 95)
+    sending.join()
+    drained(drill, list(houses))
+    print(f"one tenant sends fifty files: the other's p95 {quiet:.0f} ms before, {busy:.0f} ms meanwhile")
+    verdicts.limit("the other's p95 meanwhile, of before", busy / quiet, "x", at_most=2)
+    verdicts.limit("its own import begins after", starts, "s", at_most=10)
 
 
 def drained(drill: Drill, slugs: list[str]) -> float:
@@ -195,7 +212,9 @@ def drained(drill: Drill, slugs: list[str]) -> float:
     return time.monotonic() - began
 
 
-def judge(drill: Drill, slugs: list[str], tally: Tally, waited: float, given: argparse.Namespace) -> int:
+def judge(
+    verdicts: Verdicts, drill: Drill, slugs: list[str], tally: Tally, waited: float, given: argparse.Namespace
+) -> None:
     asked = sum(map(len, tally.seconds.values()))
     for kind, seconds in sorted(tally.seconds.items()):
         print(f"  {kind:20} {len(seconds):6}   median {p(seconds, 50):6.0f} ms   p95 {p(seconds, 95):6.0f} ms")
@@ -204,7 +223,6 @@ def judge(drill: Drill, slugs: list[str], tally: Tally, waited: float, given: ar
     dashboards = [one for kind in tally.seconds if kind.startswith("dashboard") for one in tally.seconds[kind]]
     bookings = [one for kind in ("book", "booking") for one in tally.seconds.get(kind, [])]
     everything = [one for seconds in tally.seconds.values() for one in seconds]
-    verdicts = Verdicts()
     verdicts.limit("requests that were answered wrongly or not at all", sum(tally.wrong.values()), "", at_most=0)
     verdicts.limit("answers that showed another tenant", tally.foreign, "", at_most=0)
     verdicts.limit("requests, of those planned", 100 * asked / (given.minutes * 60 * given.rate), "%", at_least=85)
@@ -229,7 +247,6 @@ def judge(drill: Drill, slugs: list[str], tally: Tally, waited: float, given: ar
         verdicts.limit(f"memory of {name} ({seen[-1]:.0f} MB): growth since warm", growth(seen), "%", at_most=15)
     ended = [name for name, part in drill.parts.items() if part.poll() is not None]
     verdicts.limit("parts that ended by themselves", len(ended), "", at_most=0)
-    return verdicts.code
 
 
 def p(seconds: list[float], percent: int) -> float:

@@ -146,10 +146,7 @@ class Traffic:
     def _upload(self, link: "Link", house: House, chance: random.Random) -> None:
         first = date(2025, 1, 1) + timedelta(days=chance.randrange(300))
         rows = [f"{first + timedelta(days=n)},{house['aired']},feed,{chance.randrange(9999)},,,,," for n in range(20)]
-        edge = uuid.uuid4().hex
-        lines = [f"--{edge}", 'Content-Disposition: form-data; name="file"; filename="days.csv"', "", HEADER, *rows]
-        data = "\r\n".join([*lines, f"--{edge}--", ""]).encode()
-        kind = f"multipart/form-data; boundary={edge}"
+        data, kind = as_form("\n".join([HEADER, *rows]))
         if self._send(link, house, "upload", "POST", "/api/v1/etl/upload", data, kind=kind, expected=202):
             self.tally.accepted["uploads"] += 1
 
@@ -205,3 +202,69 @@ class Link:
 
     def close(self) -> None:
         self.connection.close()
+
+
+class Neighbours:
+    """One tenant sends fifty files at once; what does the one beside it notice?"""
+
+    FILES, ROWS, LOOKS = 50, 500, 60
+
+    def __init__(self, greedy: House, other: House, port: int) -> None:
+        self.greedy, self.other, self.port = greedy, other, port
+
+    def looks(self) -> list[float]:
+        """Return the seconds of each of some looks at a dashboard by the other tenant."""
+        link, path = Link(self.port), f"/api/v1/dashboard/creator?podcast_id={self.other['podcast']}"
+        seconds = []
+        for _look in range(self.LOOKS):
+            began = time.monotonic()
+            link.ask("GET", path, None, self._headers(self.other))
+            seconds.append(time.monotonic() - began)
+            time.sleep(0.1)
+        link.close()
+        return seconds
+
+    def send_many(self) -> threading.Thread:
+        """Begin to send the greedy tenant's files, and return the thread that does."""
+
+        def send() -> None:
+            link = Link(self.port)
+            for number in range(self.FILES):
+                self._upload(link, self.greedy, rows=self.ROWS, number=number)
+            link.close()
+
+        sending = threading.Thread(target=send, daemon=True)
+        sending.start()
+        return sending
+
+    def import_starts(self) -> float:
+        """Send one file of the other tenant and return after how many seconds a worker has it."""
+        link, began = Link(self.port), time.monotonic()
+        made = self._upload(link, self.other, rows=5, number=0)
+        path = f"/api/v1/etl/status/{json.loads(made)['import_id']}"
+        while time.monotonic() - began < 120:
+            _status, text = link.ask("GET", path, None, self._headers(self.other))
+            if json.loads(text)["status"] != "pending":
+                break
+            time.sleep(0.1)
+        link.close()
+        return time.monotonic() - began
+
+    def _headers(self, house: House) -> dict[str, str]:
+        return {"Host": house["host"], "Authorization": f"Bearer {house['key']}"}
+
+    def _upload(self, link: "Link", house: House, *, rows: int, number: int) -> str:
+        first = date(2001, 1, 1) + timedelta(days=number * rows)
+        lines = [f"{first + timedelta(days=n)},{house['aired']},burst,{n},,,,," for n in range(rows)]
+        data, kind = as_form("\n".join([HEADER, *lines]))
+        status, text = link.ask("POST", "/api/v1/etl/upload", data, self._headers(house) | {"Content-Type": kind})
+        if status != 202:
+            raise SystemExit(f"an upload of the burst was answered {status}: {text[:200]}")
+        return text
+
+
+def as_form(text: str) -> tuple[bytes, str]:
+    """Return a form with one file, and its content type."""
+    edge = uuid.uuid4().hex
+    head = [f"--{edge}", 'Content-Disposition: form-data; name="file"; filename="days.csv"', "", text]
+    return "\r\n".join([*head, f"--{edge}--", ""]).encode(), f"multipart/form-data; boundary={edge}"

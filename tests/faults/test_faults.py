@@ -1,12 +1,14 @@
 """What people see when a server or a process goes away, and that nothing accepted is lost."""
 
 import json
+import re
 import resource
+import shutil
 
 import pytest
 import redis
 
-from tests.faults.product import Product
+from tests.faults.product import APP_ROLE, Product
 
 pytestmark = pytest.mark.xdist_group("faults")
 
@@ -149,6 +151,20 @@ def test_a_full_disk_refuses_an_upload_in_words_and_keeps_what_was_accepted(prod
     assert serves(product)
 
 
+def test_one_request_id_runs_through_web_and_worker(product):
+    def ids(part: str, line: str) -> set[str]:
+        lines = (product.state.logs / f"{part}.log").read_text().splitlines()
+        return {found[1] for one in lines if line in one and (found := re.search(r"request_id=['\"]?([\w-]+)", one))}
+
+    known = ids("web", "POST /api/v1/etl/upload")
+    header = "day,episode_id,source,downloads,listeners,completion_rate,ctr,conversions,revenue_cents"
+    product.upload(f"{header}\n2026-01-01,00000000-0000-0000-0000-000000000000,host,1,,,,,\n")
+
+    product.wait(lambda: ids("web", "POST /api/v1/etl/upload") - known, 30)
+    [ours] = ids("web", "POST /api/v1/etl/upload") - known
+    product.wait(lambda: ours in ids("worker", "run_imports"), 60)
+
+
 def test_web_and_worker_own_nothing_and_can_change_no_table(product):
     owned = "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = 'tracker_app'"
     working = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'tracker_app'"
@@ -157,3 +173,32 @@ def test_web_and_worker_own_nothing_and_can_change_no_table(product):
     assert product.query(owned) == [(0,)]
     assert product.query(working)[0][0] > 0
     assert product.query(may) == [(False, False, False, False)]
+
+
+def test_a_destroyed_database_comes_back_from_its_backup_with_the_same_checksums(product):
+    def checksums() -> dict[str, str]:
+        tables = product.query(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'platform', 'acme', 'beta')"
+        )
+        digest = "SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM"
+        return {f"{schema}.{name}": product.query(f'{digest} "{schema}"."{name}" t')[0][0] for schema, name in tables}
+
+    product.wait(lambda: untold(product) == 0, 90)
+    for part in ("beat", "worker", "web"):
+        product.kill(part)
+    folder = product.state.folder / "backup"
+    product.manage("backup", str(folder))
+    before = checksums()
+
+    product.stop_server("postgres")
+    shutil.rmtree(product.servers.postgres.data)
+    product.start_server("postgres")
+    assert product.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'acme'") == [(0,)]
+    product.manage("restore", str(folder))
+    after = checksums()
+    product.manage("grant_app_role", APP_ROLE)
+    product.start("web", "worker", "beat")
+
+    assert len(before) > 200
+    assert after == before
+    product.wait(lambda: serves(product), 60)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
 from tracker.accounts.audit import acting
 from tracker.automation.models import JobRun
@@ -76,7 +77,7 @@ def _execute_locked(run: JobRun, job: Job, try_again: bool) -> JobRun:
     run.save(update_fields=["attempts", "status", "started_at"])
     actor = Actor(kind="job", id=str(run.pk), label=job.name)
     try:
-        with acting(actor=actor, door="job"), transaction.atomic():
+        with bound_contextvars(job=job.name, run_id=str(run.pk)), acting(actor=actor, door="job"), transaction.atomic():
             result = job.run(at=run.tick or run.queued_at)
     except Exception as error:
         logger.exception("Job %s failed.", job.name)

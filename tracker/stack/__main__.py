@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from tracker.stack import state as state_module
 from tracker.stack.programs import client_program, connection_environment
@@ -97,6 +98,8 @@ def reset(_: argparse.Namespace) -> int:
         return 0
     down(_)
     folders = {state.sockets, Postgres(state).data.parent, state.folder}
+    # What the tests keep in memory for their next run (tests/servers.py).
+    folders.add(Path("/dev/shm") / f"tracker-test-{state_module.State(PROJECT).key}")  # noqa: S108
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"removed {state.folder}")

@@ -27,6 +27,8 @@ SETTINGS = {
     # One tenant holds some 200 lockable objects: dropping or restoring thirty at once exhausts the usual 64.
     "max_locks_per_transaction": "512",
     "jit": "off",
+    # A statement that takes half a second is written down, with its words, in logs/postgres.log.
+    "log_min_duration_statement": "500",
 }
 # Tests start from a template each time, so nothing has to survive a power cut.
 TEST_SETTINGS = {
@@ -35,6 +37,7 @@ TEST_SETTINGS = {
     "full_page_writes": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "max_wal_size": "512MB",
 }
 
 

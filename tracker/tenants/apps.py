@@ -10,9 +10,10 @@ class TenantsConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
         from django.db.models.signals import post_delete, post_save
+        from django_structlog.celery.signals import bind_extra_task_metadata
         from django_structlog.signals import bind_extra_request_metadata
 
-        from tracker.tenants.logs import name_tenant
+        from tracker.tenants.logs import name_tenant, name_tenant_of_task
         from tracker.tenants.middleware import bind_session
         from tracker.tenants.models import Domain, Tenant
         from tracker.tenants.routing import tenant_changed
@@ -22,4 +23,5 @@ class TenantsConfig(AppConfig):
             post_save.connect(tenant_changed, sender=model, dispatch_uid=f"route-save-{model.__name__}")
             post_delete.connect(tenant_changed, sender=model, dispatch_uid=f"route-delete-{model.__name__}")
         bind_extra_request_metadata.connect(name_tenant, dispatch_uid="log-tenant")
+        bind_extra_task_metadata.connect(name_tenant_of_task, dispatch_uid="log-tenant-of-task")
         user_logged_in.connect(bind_session, dispatch_uid="bind-session")

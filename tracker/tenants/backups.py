@@ -26,6 +26,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from tracker.lib.errors import Conflict, DomainError
 from tracker.stack.programs import client_program, connection_environment
 from tracker.tenants.models import Domain, Tenant
+from tracker.tenants.rights import grant_rights, make_role
 from tracker.tenants.services import check_slug
 
 FORMAT = 1
@@ -60,7 +61,9 @@ def back_up(*, folder: Path, at: datetime, tenant: Tenant | None = None) -> Back
             cursor.execute("SELECT pg_export_snapshot()")
             snapshot = cursor.fetchone()[0]
         only = [f"--schema={_pattern(tenant.schema_name)}"] if tenant else []
-        _run("pg_dump", "--format=custom", "--no-owner", f"--snapshot={snapshot}", *only, f"--file={folder / DUMP}")
+        # Who may do what belongs to a server, not to the data: it is granted again where the data comes back.
+        plain = ["--format=custom", "--no-owner", "--no-privileges"]
+        _run("pg_dump", *plain, f"--snapshot={snapshot}", *only, f"--file={folder / DUMP}")
         rows = {schema: count_rows(schema) for schema in schemas}
     _pack_files(folder / FILES, tenant)
     manifest = {
@@ -141,6 +144,10 @@ def restore_everything(*, backup: Backup) -> None:
     _run("pg_restore", "--no-owner", "--exit-on-error", *_into(), str(backup.folder / DUMP))
     _unpack_files(backup.folder / FILES)
     _compare_rows(backup.manifest["rows"])
+    if settings.DATABASE_APP_ROLE:
+        make_role(settings.DATABASE_APP_ROLE)
+        for schema in backup.manifest["rows"]:
+            grant_rights(schema)
 
 
 def restore_tenant(*, backup: Backup, slug: str = "") -> Tenant:
@@ -167,6 +174,7 @@ def restore_tenant(*, backup: Backup, slug: str = "") -> Tenant:
         tenant.save()
         Domain.objects.create(domain=tenant.host, tenant=tenant, is_primary=True)
     _compare_rows({slug: backup.manifest["rows"][was]})
+    grant_rights(slug)
     return tenant
 
 

@@ -87,6 +87,7 @@ def test_the_servers_start_are_adopted_stop_and_find_their_data_again(stack):
     servers = Servers(stack.state, for_tests=True)
     first = servers.start()
     stack.query("CREATE TABLE kept AS SELECT 'Łódź' AS town")
+    stack.query("SELECT pg_sleep(0.6)")
     adopted = servers.start()
     servers.stop()
     left = [server.wait(10) for server in first.values()], stack.processes()
@@ -95,6 +96,7 @@ def test_the_servers_start_are_adopted_stop_and_find_their_data_again(stack):
     assert set(first) == set(second) == {"postgres", "valkey"}
     assert adopted == {}
     assert left == ([0, 0], [])
+    assert re.search(r"duration: \d+.* SELECT pg_sleep\(0\.6\)", servers.postgres.log.read_text())
     assert stack.query("SELECT lower(town), upper(town) FROM kept") == [("łódź", "ŁÓDŹ")]
     servers.stop()
     assert [server.wait(10) for server in second.values()] == [0, 0]
