@@ -252,3 +252,18 @@ def test_curves_of_episodes_stand_in_a_table_too(house, live_site, page):
     # 40 days are measured; a curve is the first month.
     assert table.locator("tbody tr").count() == 30
     assert "800" in table.locator("tbody tr").first.text_content()
+
+
+def test_a_long_list_of_shows_is_narrowed_as_one_types_and_the_choice_stands_in_the_address(house, live_site, page):
+    shows = [make_podcast(title=title) for title in ("Night Trains", "Peak Hour", "The Long Commute")]
+    extra = make_podcast(title="Rail Replacement")
+    live_site.login(page, make_user(role="creator", bindings={"podcast": [show.pk for show in [*shows, extra]]}))
+    page.goto("/dashboard/creator")
+
+    page.locator('[popovertarget="podcast_id"]').click()
+    page.get_by_role("searchbox", name="Narrow the list").fill("rail")
+    assert page.locator("#podcast_id-list a:visible").all_text_contents() == ["Rail Replacement"]
+    page.get_by_role("link", name="Rail Replacement").click()
+
+    page.wait_for_url(f"**podcast_id={extra.pk}**")
+    page.get_by_role("heading", name="Rail Replacement").wait_for()
