@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import Sum
@@ -69,7 +69,7 @@ def ways_in(*, at: datetime) -> list[WayIn]:
             # A file of no known kind is nobody's delivery; it stands among the imports with its error.
             continue
         if status == Import.Status.COMPLETED:
-            good[source, kind].append(completed_at)
+            good[source, kind].append(cast(datetime, completed_at))
             errors.pop((source, kind), None)
         else:
             errors[source, kind] = (error, import_id)
@@ -126,7 +126,8 @@ def learned_gap(times: Sequence[datetime]) -> timedelta | None:
         if not apart or moment - apart[-1] >= ONE_DELIVERY:
             apart.append(moment)
     gaps = [later - earlier for earlier, later in zip(apart, apart[1:], strict=False)]
-    return median(gaps) if len(gaps) >= LEAST_GAPS else None
+    usual = median(gap.total_seconds() for gap in gaps) if len(gaps) >= LEAST_GAPS else None
+    return None if usual is None else timedelta(seconds=usual)
 
 
 def state_of(last_success_at: datetime | None, at: datetime) -> str:

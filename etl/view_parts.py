@@ -38,7 +38,8 @@ def _read_as(text: str) -> str:
     """What a cell means, in words: a number, a day, a share; "" where it stays text."""
     if not text.strip():
         return ""
-    for read, shown in ((count_of, _as_count), (_day, words.day), (share_of_one, _as_share)):
+    forms: tuple[tuple[Any, Any], ...] = ((count_of, _as_count), (_day, words.day), (share_of_one, _as_share))
+    for read, shown in forms:
         try:
             return shown(read(text))
         except CellError as refused:

@@ -5,6 +5,7 @@ Nothing else is ever made of snapshots, and what a file said of a day itself is 
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import cast
 from uuid import UUID
 
 from metrics.models import Episode, EpisodeSnapshot, ListenerMetric, MetricBatch, MetricSource
@@ -77,7 +78,7 @@ def _standing(days: set[DayOf]) -> tuple[dict[DayOf, tuple[date, int, int]], set
         downloads__isnull=False,
     ).values_list("day", "episode_id", "source_id", "batch__is_derived")
     derived, told = {}, set()
-    for day, episode, source, is_derived in rows:
+    for day, episode, source, is_derived in cast(Iterable[tuple[date, int, int, bool]], rows):
         key = (day, codes[episode], sources[source])
         if is_derived:
             derived[key] = (day, episode, source)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, tzinfo
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo, available_timezones
 
 from etl.cells import day_of
 from etl.matching import name_key
-from etl.profiles import Answers, Profile
+from etl.profiles import Answers
 from metrics.models import Podcast
 from tracker.lib.errors import DomainError
 from tracker.tenants.context import current_tenant
@@ -26,11 +26,22 @@ ASKED = {
 WHEN_NEEDED = frozenset({"day_first"})
 
 
+class Asking(Protocol):
+    """A profile of figures or of orders, as far as it asks."""
+
+    title: str
+
+    @property
+    def asks(self) -> tuple[str, ...]: ...
+
+    def suggested(self, file_name: str) -> dict[str, str]: ...
+
+
 class Question(DomainError):
     """What the file does not say and a person must: answers_needed, header_unknown. `details` is what the page asks."""
 
 
-def question(profile: Profile, missing: list[str], *, file_name: str) -> Question:
+def question(profile: Asking, missing: list[str], *, file_name: str) -> Question:
     """Return the question for some answers, with those that the file's name suggests: a person confirms them."""
     told = f"{profile.title}: the file does not say {' and '.join(ASKED[name] for name in missing)}."
     suggested = dict(profile.suggested(file_name))
@@ -43,7 +54,7 @@ def question(profile: Profile, missing: list[str], *, file_name: str) -> Questio
     return Question("answers_needed", told, profile=profile.title, asks=missing, suggested=suggested)
 
 
-def answers_of(profile: Profile, given: Mapping[str, Any], *, latest: date, file_name: str) -> Answers:
+def answers_of(profile: Asking, given: Mapping[str, Any], *, latest: date, file_name: str) -> Answers:
     """Return what a person said. Raises Question for what is still missing, DomainError for what cannot be taken."""
     missing = [name for name in profile.asks if name not in given and name not in WHEN_NEEDED]
     if missing:

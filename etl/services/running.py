@@ -1,10 +1,11 @@
 """Running imports: one after the other in a tenant, each wholly in or wholly out."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Any, BinaryIO, cast
 
@@ -192,11 +193,13 @@ def _read_by_profile(
 ) -> ProfileReading | OrdersReading:
     """Read a file by the profile that a person chose, or that its header fits. Raises Question."""
     with closing(numbered_rows(stream)) as rows:
-        found, sample = find_header(rows, lambda cells: _profile_for(run, cells))
+        known: Callable[[list[str]], Profile | OrderProfile | None] = partial(_profile_for, run)
+        found, sample = find_header(rows, known)
         if found is None:
             asked = {"header": sample[0] if sample else [], "sample": sample[1 : 1 + SAMPLE]}
             raise Question("header_unknown", f"{refused}. {UNKNOWN}" if refused else UNKNOWN, **asked)
-        header, profile = found
+        header = found[0]
+        profile = cast(Profile | OrderProfile, found[1])
         reading: ProfileReading | OrdersReading
         if isinstance(profile, OrderProfile):
             reading = OrdersReading(run, profile, latest=latest, issues=issues, pulse=pulse)

@@ -117,10 +117,13 @@ def options_of(encoding: str, answers: Mapping[str, str]) -> dict[str, Any]:
     if "revision" in given and not re.fullmatch(r"\d{1,6}", given["revision"]):
         raise DomainError("invalid", "A revision is a whole number.", field="revision")
     if given.get("episode", WHOLE_SHOW) != WHOLE_SHOW:
-        known = _ID.fullmatch(given["episode"]) and Episode.objects.filter(
-            pk=given["episode"], podcast=given["podcast"] if _ID.fullmatch(given.get("podcast", "")) else None
+        is_named = _ID.fullmatch(given["episode"]) and _ID.fullmatch(given.get("podcast", ""))
+        episodes = (
+            Episode.objects.filter(pk=given["episode"], podcast_id=given["podcast"])
+            if is_named
+            else Episode.objects.none()
         )
-        if not known:
+        if not episodes.exists():
             raise DomainError("unknown_episode", "There is no such episode in this show.", field="episode")
     if "podcast" in given:
         known = _ID.fullmatch(given["podcast"]) and Podcast.objects.filter(pk=given["podcast"]).exists()
