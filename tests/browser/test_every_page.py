@@ -112,6 +112,8 @@ def test_each_page_is_accessible_and_fits_at_every_width(demo, live_site, page, 
     if person:
         live_site.login(page, person, tenant=demo)
 
+    # Many pages in one test: on a busy machine a single one may take its time.
+    page.set_default_timeout(60_000)
     found = []
     for path in paths:
         for width, scheme in LOOKS:
@@ -128,6 +130,8 @@ def test_each_list_of_the_admin_is_accessible_and_fits(demo, live_site, page):
         paths = of_every_list()
         live_site.login(page, User.objects.filter(role="administrator").earliest("email"), tenant=demo)
 
+    # Many pages in one test: on a busy machine a single one may take its time.
+    page.set_default_timeout(60_000)
     found = []
     for number, path in enumerate(paths):
         # They are drawn alike: each is seen once, in turn at each width and theme.
