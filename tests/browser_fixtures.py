@@ -107,7 +107,7 @@ def page(live_site, _chromium) -> Iterator[object]:
     complaints = Complaints()
     context.on("weberror", lambda error: complaints.words.append(str(error.error)))
     context.on("console", lambda said: complaints.words.append(said.text) if "Content Security" in said.text else None)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     yield context.new_page()
     context.close()
     assert complaints.words == []
