@@ -141,6 +141,8 @@ class Supervisor:
         return subprocess.Popen(  # noqa: S603
             [sys.executable, "manage.py", *arguments],
             cwd=PROJECT,
+            # The steps are told in sentences; a line for each task that the demo sends would drown them.
+            env={**os.environ, "LOG_LEVEL": "WARNING"},
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
