@@ -29,6 +29,13 @@ class StageRuleForm(forms.ModelForm):
         model = StageRule
         fields = ("probability_percent", *DAYS)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The columns and rows of the table say it to the eye; to the ear each field says it itself.
+        stage = self.instance.get_stage_display()
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = f"{stage}: {field.label}"
+
 
 @flag_required(FLAG)
 @require_http_methods(["GET", "POST"])

@@ -18,7 +18,7 @@ def test_a_reader_who_looks_every_twentieth_of_a_second_never_sees_half_an_impor
     days = [date(2024, 1, 1) + timedelta(days=n) for n in range(500)]
     text = metrics_csv(*(f"{day},{episode.pk},host,{n},,,,," for n, day in enumerate(days) for episode in episodes))
     bring_in(metrics_csv(f"2023-12-31,{episodes[0].pk},host,5,,,,,"))
-    seen, over = [], threading.Event()
+    seen, looked, over = [], threading.Event(), threading.Event()
     params = connection.get_connection_params()
 
     def look() -> None:
@@ -27,10 +27,12 @@ def test_a_reader_who_looks_every_twentieth_of_a_second_never_sees_half_an_impor
         ) as reader:
             while not over.wait(0.05):
                 seen.append(reader.execute("SELECT count(*) FROM acme.listener_metrics").fetchone()[0])
+                looked.set()
 
     reader = threading.Thread(target=look)
     reader.start()
     try:
+        assert looked.wait(30)
         run = bring_in(text)
         time.sleep(0.2)
     finally:

@@ -98,8 +98,9 @@ def reset(_: argparse.Namespace) -> int:
         return 0
     down(_)
     folders = {state.sockets, Postgres(state).data.parent, state.folder}
-    # What the tests keep in memory for their next run (tests/servers.py).
-    folders.add(Path("/dev/shm") / f"tracker-test-{state_module.State(PROJECT).key}")  # noqa: S108
+    if state.folder == PROJECT / ".stack":
+        # What the tests of this checkout keep in memory for their next run (tests/servers.py).
+        folders.add(Path("/dev/shm") / f"tracker-test-{state_module.State(PROJECT).key}")  # noqa: S108
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"removed {state.folder}")
