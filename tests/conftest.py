@@ -36,7 +36,8 @@ def database(request, django_db_setup, django_db_blocker) -> Iterator[None]:
         request.getfixturevalue("db")
         yield
         return
-    with django_db_blocker.unblock(), databases.copy_of_template("own"):
+    with_demo = request.node.get_closest_marker("demo_house") is not None
+    with django_db_blocker.unblock(), databases.copy_of_template("own", with_demo=with_demo):
         yield
 
 

@@ -7,8 +7,9 @@ flush empties `public`, tenants included, and leaves the rows of the tenants' sc
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 
 import django
@@ -43,35 +44,42 @@ def template_name() -> str:
 def ensure_template() -> str:
     """Make the template unless it is there, one process at a time, and return its name."""
     name = template_name()
-    with (STATE.folder / "template.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with _server() as server:
-            if _exists(server, name):
-                return name
-            for (old,) in server.execute("SELECT datname FROM pg_database WHERE datname LIKE 'tmpl_%'").fetchall():
-                _drop(server, old)
-            draft = f"{name}_draft"
-            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(draft)))
-            with _pointed_at(draft):
-                _fill()
-            server.execute(
-                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(draft), sql.Identifier(name))
-            )
+    with _one_at_a_time("template"), _server() as server:
+        if _exists(server, name):
+            return name
+        for (old,) in server.execute("SELECT datname FROM pg_database WHERE datname LIKE 'tmpl_%'").fetchall():
+            _drop(server, old)
+        _make(server, name, _fill)
     return name
 
 
+def ensure_demo() -> str:
+    """Make the database that also holds the demo house unless this run has it, and return its name."""
+    name = f"t_{os.environ['TRACKER_TEST_RUN']}_demo"
+    with _one_at_a_time("demo"), _server() as server:
+        if not _exists(server, name):
+            _make(server, name, lambda: call_command("make_demo", stdout=StringIO()), source=ensure_template())
+    return name
+
+
+def _make(server: psycopg.Connection, name: str, fill: Callable[[], object], source: str = "template1") -> None:
+    """Make a database under another name, so that one half made is never taken for it."""
+    draft = f"{name}_draft"
+    _drop(server, draft)
+    _copy(server, draft, source)
+    with _pointed_at(draft):
+        fill()
+    server.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(draft), sql.Identifier(name)))
+
+
 @contextmanager
-def copy_of_template(label: str) -> Iterator[str]:
+def copy_of_template(label: str, *, with_demo: bool = False) -> Iterator[str]:
     """Make a copy named by this process and `label`, point Django at it, and drop it at the end."""
-    template = ensure_template()
+    template = ensure_demo() if with_demo else ensure_template()
     name = f"t_{os.environ['TRACKER_TEST_RUN']}_{os.environ.get('PYTEST_XDIST_WORKER', 'one')}_{label}"
     with _server() as server:
         _drop(server, name)
-        server.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
+        _copy(server, name, template)
     try:
         with _pointed_at(name):
             yield name
@@ -142,6 +150,21 @@ def _close() -> None:
 def _server() -> Iterator[psycopg.Connection]:
     with psycopg.connect(host=str(STATE.sockets), user="tracker", dbname="postgres", autocommit=True) as server:
         yield server
+
+
+@contextmanager
+def _one_at_a_time(what: str) -> Iterator[None]:
+    with (STATE.folder / f"{what}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _copy(server: psycopg.Connection, name: str, source: str) -> None:
+    server.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+            sql.Identifier(name), sql.Identifier(source)
+        )
+    )
 
 
 def _exists(server: psycopg.Connection, name: str) -> bool:

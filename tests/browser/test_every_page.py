@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib import admin
-from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import tenant_context
@@ -22,10 +21,11 @@ from tests.browser.axe import violations
 from tracker.accounts.models import User
 from tracker.tenants.models import Tenant
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.demo_house]
 
-# 640 of 1280 pixels is what 200 % zoom leaves.
-LOOKS = [(390, "light"), (640, "dark"), (1440, "dark")]
+LOOKS = [(390, "light"), (1440, "dark")]
+# What 200 % zoom leaves of 1280 pixels.
+ZOOMED = 640
 GONE = ("/no-such-page", "/sign/gone")
 ANYBODY = ["/accounts/login/", "/accounts/password/reset/", "/another-house", *GONE]
 ACCOUNT = ["/accounts/password/change/", "/find", "/find?q=mid"]
@@ -100,7 +100,6 @@ ROLES: dict[str, Callable[[], list[str]]] = {
 
 @pytest.fixture
 def demo(live_site):
-    call_command("make_demo")
     return Tenant.objects.get(schema_name="demo")
 
 
@@ -121,6 +120,8 @@ def test_each_page_is_accessible_and_fits_at_every_width(demo, live_site, page, 
             page.set_viewport_size({"width": width, "height": 900})
             answer = page.goto(live_site.url(path, tenant=demo))
             found += problems(page, answer.status, f"{path} at {width} {scheme}")
+        page.set_viewport_size({"width": ZOOMED, "height": 450})
+        found += sideways(page, f"{path} at {ZOOMED}")
 
     assert found == [], "\n".join(found)
 
@@ -148,6 +149,9 @@ def problems(page, status: int, where: str) -> list[str]:
     said = [f"{where}: {words}" for words in violations(page)]
     if status != 200 and not (status == 404 and any(path in where for path in GONE)):
         said.append(f"{where}: answered {status}")
-    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-        said.append(f"{where}: scrolls sideways")
-    return said
+    return said + sideways(page, where)
+
+
+def sideways(page, where: str) -> list[str]:
+    wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    return [f"{where}: scrolls sideways"] if wide else []

@@ -10,7 +10,8 @@ from tests.factories import make_booking
 from tracker.tenants.rights import LIMITS
 from tracker.tenants.services import create_tenant
 
-pytestmark = pytest.mark.own_database
+# A role belongs to the whole server: one worker makes and drops it.
+pytestmark = [pytest.mark.own_database, pytest.mark.xdist_group("roles")]
 
 ROLE = "tracker_wall"
 
