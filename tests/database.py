@@ -44,7 +44,7 @@ def template_name() -> str:
 def ensure_template() -> str:
     """Make the template unless it is there, one process at a time, and return its name."""
     name = template_name()
-    with _one_at_a_time("template"), _server() as server:
+    with one_at_a_time("template"), _server() as server:
         if _exists(server, name):
             return name
         for (old,) in server.execute("SELECT datname FROM pg_database WHERE datname LIKE 'tmpl_%'").fetchall():
@@ -56,7 +56,7 @@ def ensure_template() -> str:
 def ensure_demo() -> str:
     """Make the database that also holds the demo house unless this run has it, and return its name."""
     name = f"t_{os.environ['TRACKER_TEST_RUN']}_demo"
-    with _one_at_a_time("demo"), _server() as server:
+    with one_at_a_time("demo"), _server() as server:
         if not _exists(server, name):
             _make(server, name, lambda: call_command("make_demo", stdout=StringIO()), source=ensure_template())
     return name
@@ -153,7 +153,8 @@ def _server() -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
-def _one_at_a_time(what: str) -> Iterator[None]:
+def one_at_a_time(what: str) -> Iterator[None]:
+    """Hold back the other processes of the tests, and of runs beside this one, as long as the block lasts."""
     with (STATE.folder / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

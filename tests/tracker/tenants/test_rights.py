@@ -6,28 +6,29 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from psycopg.errors import InsufficientPrivilege
 
+from tests.database import one_at_a_time
 from tests.factories import make_booking
 from tracker.tenants.rights import LIMITS
 from tracker.tenants.services import create_tenant
 
-# A role belongs to the whole server: one worker makes and drops it.
-pytestmark = [pytest.mark.own_database, pytest.mark.xdist_group("roles")]
+pytestmark = pytest.mark.own_database
 
 ROLE = "tracker_wall"
 
 
 @pytest.fixture
 def wall(tenant, settings):
-    """The role, with its rights; it belongs to the whole server, so it is dropped with the copy of the database."""
+    """The role, with its rights. It belongs to the whole server: one test at a time has it, and drops it at its end."""
     settings.DATABASE_APP_ROLE = ROLE
-    connection.set_schema_to_public()
-    call_command("grant_app_role")
-    connection.set_tenant(tenant)
-    yield
-    connection.set_schema_to_public()
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP OWNED BY {ROLE} CASCADE")
-        cursor.execute(f"DROP ROLE {ROLE}")
+    with one_at_a_time("role"):
+        connection.set_schema_to_public()
+        call_command("grant_app_role")
+        connection.set_tenant(tenant)
+        yield
+        connection.set_schema_to_public()
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP OWNED BY {ROLE} CASCADE")
+            cursor.execute(f"DROP ROLE {ROLE}")
 
 
 def as_role(sql: str, schema: str = "acme") -> list[tuple]:
