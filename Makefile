@@ -42,7 +42,7 @@ reset: ## stop everything and throw the local data away
 	@$(BIN)/python -m tracker.stack reset
 
 test: setup ## the whole test suite on two cores (ARGS="tests/deals -k won" for a part of it)
-	@$(BIN)/python -m pytest --numprocesses $(or $(JOBS),2) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(or $(JOBS),2) --dist loadscope $(ARGS)
 
 lint: setup ## ruff, djade, mypy, and models without a migration
 	@$(BIN)/ruff check .

@@ -1,15 +1,13 @@
 """Celery entry points of imports."""
 
 from celery import shared_task
-from django.db import connection
 from django.utils import timezone
 from psycopg import sql
 
 from etl.models import Import
 from etl.services import reap_lost_imports, run_waiting_imports
 from etl.services.leases import LEASE
-from tracker.tenants.queries import active_tenants
-from tracker.tenants.tasks import enqueue, public_task, send_to
+from tracker.tenants.tasks import enqueue, public_task, send_where
 
 
 @shared_task
@@ -30,17 +28,10 @@ def resume_imports() -> None:
 def sweep_imports() -> None:
     """Wake a worker for each tenant with an import that waits or whose worker fell silent.
 
-    One query looks into all tenants, so quiet ones cost nothing. Every 15 seconds with a lease of 30: an import goes on
+    Every 15 seconds with a lease of 30: an import goes on
     within a minute of its worker's death (docs/promises.md).
     """
-    schemas = list(active_tenants().values_list("schema_name", flat=True))
-    if not schemas:
-        return
-    looks = sql.SQL(" UNION ALL ").join(_look(schema) for schema in schemas)
-    with connection.cursor() as cursor:
-        cursor.execute(looks.as_string(cursor.connection))
-        for (schema,) in cursor.fetchall():
-            send_to(schema, resume_imports)
+    send_where(_look, resume_imports)
 
 
 def _look(schema: str) -> sql.Composed:

@@ -16,7 +16,7 @@ from metrics import queries, services
 from metrics.models import AudienceShare, Episode, MetricSource, Podcast
 from tracker.lib import words
 from tracker.lib.admin import BaseAdmin, ReadOnlyAdmin
-from tracker.lib.errors import DomainError
+from tracker.lib.forms import ServiceAdmin, ServiceForm
 
 
 class PodcastForm(forms.ModelForm):
@@ -78,33 +78,17 @@ class PodcastAdmin(BaseAdmin):
         return False
 
 
-class EpisodeForm(forms.ModelForm):
-    """Saved by a service while it is cleaned, so that a refusal stands at its field and nothing typed is lost."""
-
-    user: Any = None
-    now: Any = None
-
-    def full_clean(self) -> None:
-        super().full_clean()
-        if not self.is_bound or self.errors:
-            return
-        try:
-            self._act()
-        except DomainError as refusal:
-            field = str(refusal.details.get("field", ""))
-            self.add_error(field if field in self.fields else None, refusal.message)
-
-    def _act(self) -> None:
+class EpisodeForm(ServiceForm):
+    def act(self) -> Episode:
         if self.instance._state.adding:
-            made = services.add_episode(by=self.user, at=self.now, **self.cleaned_data)
-            self.instance.pk, self.instance.code = made.pk, made.code
-            return
+            return services.add_episode(by=self.user, at=self.now, **self.cleaned_data)
         changes = {name: self.cleaned_data[name] for name in self.changed_data}
         services.change_episode(episode=Episode(pk=self.instance.pk), by=self.user, at=self.now, **changes)
+        return self.instance
 
 
 @admin.register(Episode)
-class EpisodeAdmin(BaseAdmin):
+class EpisodeAdmin(ServiceAdmin):
     """Episodes, out and planned."""
 
     form = EpisodeForm
@@ -122,13 +106,6 @@ class EpisodeAdmin(BaseAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Episode | None = None) -> tuple[str, ...]:
         return ("podcast",) if obj else ()
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        made = super().get_form(request, obj, change, **kwargs)
-        return type(made.__name__, (made,), {"user": request.user, "now": timezone.now()})
-
-    def save_model(self, request: HttpRequest, obj: Episode, form: Any, change: bool) -> None:
-        """The form has saved by its service already."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Episode | None = None) -> bool:
         """One without figures and bookings may go."""

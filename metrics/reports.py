@@ -3,7 +3,7 @@
 Each place that an import writes remembers what stood there (ReportStep), so that undoing goes back to it exactly.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from metrics.models import AudienceShare, EpisodeSnapshot, ReportStep, ShowFigure
 from metrics.recording import lock_facts
@@ -204,12 +205,12 @@ def forget_reports(*, import_id: UUID, at: datetime, label: str = "") -> Forgott
     return Forgotten(removed, restored, kept)
 
 
-class _Snapshots:
-    @staticmethod
-    def rows(key: Mapping[str, Any]):
-        return EpisodeSnapshot.objects.filter(
-            episode_id=key["episode"], source=key["source"], window_days=key["window"], as_of=key["as_of"]
-        )
+@dataclass(frozen=True)
+class _Kept:
+    """Rows of one kind of report: who holds a key, and putting back what stood there before."""
+
+    rows: Callable[[Mapping[str, Any]], QuerySet]
+    figures: Callable[[Any], dict[str, Any]]
 
     def holder(self, key: Mapping[str, Any]) -> UUID | None:
         return self.rows(key).values_list("import_id", flat=True).first()
@@ -218,24 +219,19 @@ class _Snapshots:
         if before is None:
             self.rows(key).delete()
         else:
-            self.rows(key).update(downloads=before, import_id=import_id)
+            self.rows(key).update(import_id=import_id, **self.figures(before))
 
 
-class _Shows:
-    @staticmethod
-    def rows(key: Mapping[str, Any]):
-        return ShowFigure.objects.filter(
-            podcast_id=key["podcast"], source=key["source"], first_day=key["first_day"], last_day=key["last_day"]
-        )
+def _snapshots(key: Mapping[str, Any]) -> QuerySet:
+    return EpisodeSnapshot.objects.filter(
+        episode_id=key["episode"], source=key["source"], window_days=key["window"], as_of=key["as_of"]
+    )
 
-    def holder(self, key: Mapping[str, Any]) -> UUID | None:
-        return self.rows(key).values_list("import_id", flat=True).first()
 
-    def put(self, key: Mapping[str, Any], before: Any, import_id: UUID | None) -> None:
-        if before is None:
-            self.rows(key).delete()
-        else:
-            self.rows(key).update(import_id=import_id, **before)
+def _shows(key: Mapping[str, Any]) -> QuerySet:
+    return ShowFigure.objects.filter(
+        podcast_id=key["podcast"], source=key["source"], first_day=key["first_day"], last_day=key["last_day"]
+    )
 
 
 class _Audience:
@@ -257,7 +253,11 @@ class _Audience:
         _replace_report(UUID(key["podcast"]), key["source"], key["dimension"], day, shares, import_id)
 
 
-_PLACES: dict[str, Any] = {Kind.SNAPSHOT: _Snapshots(), Kind.SHOW: _Shows(), Kind.AUDIENCE: _Audience()}
+_PLACES: dict[str, Any] = {
+    Kind.SNAPSHOT: _Kept(_snapshots, lambda before: {"downloads": before}),
+    Kind.SHOW: _Kept(_shows, dict),
+    Kind.AUDIENCE: _Audience(),
+}
 
 
 # --- inside -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import database as databases
 from tests.factories import make_user
@@ -16,6 +18,17 @@ from tests.sessions import session_of
 from tracker.flags.services import switch
 
 pytest_plugins = ["tests.browser_fixtures", "tests.event_schemas"]
+
+
+class ByProduct(LoadScopeScheduling):
+    """Each test by itself to whichever process is free, save those that share one started product."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "faults" if nodeid.startswith("tests/faults/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByProduct(config, log)
 
 
 # --- database ---------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from bookings.admin.base import ServiceAdmin, ServiceForm
+from bookings.admin.base import BookingsAdmin
 from bookings.models import IOBooking
 from bookings.services import (
     cancellation_preview,
@@ -34,6 +34,7 @@ from bookings.services import (
 from tracker.events.models import Event
 from tracker.lib.dates import flight_bounds, last_day_of, local_day
 from tracker.lib.errors import DomainError
+from tracker.lib.forms import ServiceAdmin, ServiceForm
 
 Status = IOBooking.Status
 COLOURS = {
@@ -134,7 +135,7 @@ class BookingForm(ServiceForm):
 
 
 @admin.register(IOBooking)
-class BookingAdmin(ServiceAdmin):
+class BookingAdmin(ServiceAdmin, BookingsAdmin):
     form = BookingForm
     list_display = ("line", "campaign", "flight", "impressions", "gross", "state")
     list_select_related = ("campaign", "ad_unit__podcast", "order", "episode")

@@ -10,10 +10,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from bookings.admin.base import FLAG, BookingsAdmin, ServiceAdmin, ServiceForm
+from bookings.admin.base import FLAG, BookingsAdmin
 from bookings.models import BookingCopy, CopyAlert
 from bookings.services.copies import propose_copy
 from tracker.flags import services as flags
+from tracker.lib.forms import ServiceAdmin, ServiceForm
 
 READ, WRITE = "bookings.view_iobooking", "bookings.change_iobooking"
 

@@ -5,9 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from bookings.admin.base import ServiceAdmin, ServiceForm
+from bookings.admin.base import BookingsAdmin
 from bookings.models import AdUnit
 from bookings.services import add_ad_unit, change_ad_unit
+from tracker.lib.forms import ServiceAdmin, ServiceForm
 
 FIELDS = (
     *("podcast", "name", "position", "index", "duration_seconds", "read_type", "delivery", "is_shared"),
@@ -29,7 +30,7 @@ class AdUnitForm(ServiceForm):
 
 
 @admin.register(AdUnit)
-class AdUnitAdmin(ServiceAdmin):
+class AdUnitAdmin(ServiceAdmin, BookingsAdmin):
     form = AdUnitForm
     list_display = ("name", "podcast", "position", "duration_seconds", "read_type", "delivery", "rate", "is_active")
     list_select_related = ("podcast",)

@@ -151,7 +151,7 @@ def test_a_source_in_its_rhythm_or_without_one_is_not_late(tenant):
 
 def test_the_sweep_wakes_only_tenants_whose_worker_fell_silent(tenant, monkeypatch):
     woken: list[str] = []
-    monkeypatch.setattr("etl.tasks.send_to", lambda schema, task: woken.append(schema))
+    monkeypatch.setattr("tracker.tenants.tasks.send_to", lambda schema, task: woken.append(schema))
     run = Import.objects.create(source="upload", file_name="x", status="processing", heartbeat_at=timezone.now())
 
     sweep_imports.run()

@@ -5,12 +5,9 @@ import re
 import resource
 import shutil
 
-import pytest
 import redis
 
 from tests.faults.product import APP_ROLE, Product
-
-pytestmark = pytest.mark.xdist_group("faults")
 
 
 def serves(product: Product) -> bool:

@@ -4,11 +4,7 @@ import json
 import socket
 import threading
 
-import pytest
-
 from tests.tracker.events.receiver import Receiver, answer, late
-
-pytestmark = pytest.mark.xdist_group("faults")
 
 STAGES = ("qualified", "proposal", "negotiation")
 

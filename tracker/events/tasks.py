@@ -1,13 +1,11 @@
 """The workers' way into the outbox."""
 
 from celery import shared_task
-from django.db import connection
 from psycopg import sql
 
 from tracker.events.relay import deliver_pending
 from tracker.events.sending import send_due, webhooks_due
-from tracker.tenants.queries import active_tenants
-from tracker.tenants.tasks import enqueue, public_task, send_to
+from tracker.tenants.tasks import enqueue, public_task, send_where
 
 
 @shared_task
@@ -26,18 +24,8 @@ def send_webhooks() -> None:
 
 @public_task
 def sweep_outboxes() -> None:
-    """Wake the relay of each tenant that has something due: what a lost task, or a failure, left behind.
-
-    One query looks into all tenants, so quiet ones cost nothing.
-    """
-    schemas = list(active_tenants().values_list("schema_name", flat=True))
-    if not schemas:
-        return
-    looks = sql.SQL(" UNION ALL ").join(_look(schema) for schema in schemas)
-    with connection.cursor() as cursor:
-        cursor.execute(looks.as_string(cursor.connection))
-        for (schema,) in cursor.fetchall():
-            send_to(schema, relay_events)
+    """Wake the relay of each tenant that has something due: what a lost task, or a failure, left behind."""
+    send_where(_look, relay_events)
 
 
 def _look(schema: str) -> sql.Composed:

@@ -163,7 +163,7 @@ def test_one_relay_task_is_sent_for_a_transaction_and_none_for_a_refused_one(
 
 def test_the_sweep_wakes_only_tenants_that_have_something_due(tenant, other_tenant, salesperson, listener, monkeypatch):
     woken = []
-    monkeypatch.setattr("tracker.events.tasks.send_to", lambda schema, task: woken.append((schema, task)))
+    monkeypatch.setattr("tracker.tenants.tasks.send_to", lambda schema, task: woken.append((schema, task)))
     with tenant_context(other_tenant):
         Event.objects.update(relayed_at=timezone.now())
     tell(salesperson, 1)

@@ -34,7 +34,9 @@ LONGEST_WEEKS = 26
 class PlanForm(forms.Form):
     """A wish for a plan: where, when, how long, and what else the sales desk should know."""
 
-    podcast = forms.ModelChoiceField(label=gettext_lazy("Show"), queryset=Podcast.objects.none())
+    podcast = forms.ModelChoiceField(
+        label=gettext_lazy("Show"), queryset=Podcast.objects.none(), empty_label=gettext_lazy("Choose a show")
+    )
     position = forms.ChoiceField(label=gettext_lazy("Position"), choices=AdUnit.Position.choices)
     week = forms.DateField(
         label=gettext_lazy("From the week of"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
