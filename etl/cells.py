@@ -17,6 +17,8 @@ _COMPACT_DAY = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _MARKED_DAY = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{2}|\d{4})(?:[T ,]+(\d{1,2}):\d{2}(?::\d{2})?)?")
 
 
+# 3-Jun-26, as spreadsheets write days.
+_DASHED_DAY = re.compile(r"(\d{1,2})-([a-z]{3,9})-(\d{2}|\d{4})")
 _NAMED_DAY = re.compile(
     r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(?:([a-z]{3,9})\.? (\d{1,2}),?|(\d{1,2}) ([a-z]{3,9})\.?,?) (\d{4})"
     r"(?:[ ,]+(?:at )?\d{1,2}:\d{2}(?::\d{2})?(?: ?[ap]m)?)?"
@@ -80,7 +82,7 @@ def share_of_one(text: str) -> Decimal | None:
         return None
     percent = text.endswith("%")
     digits = text.removesuffix("%").strip().replace(",", ".")
-    if not re.fullmatch(r"\d{1,3}(\.\d{1,12})?", digits):
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,24})?", digits):
         raise CellError("not_a_share", "Write a share as 0.25 or 25 %.")
     value = Decimal(digits) / (100 if percent else 1)
     if value > 1:
@@ -100,11 +102,12 @@ def day_of(text: str, *, day_first: bool | None, latest: date) -> date:
     if match := _NAMED_DAY.fullmatch(text.lower()):
         month = _month(match[1] or match[4])
         return _checked(int(match[5]), month, int(match[2] or match[3]), latest)
+    if match := _DASHED_DAY.fullmatch(text.lower()):
+        return _checked(_whole_year(match[3]), _month(match[2]), int(match[1]), latest)
     match = _MARKED_DAY.fullmatch(text)
     if match is None:
         raise CellError("not_a_day", "This is not a day that can be read; write YYYY-MM-DD.")
-    first, mark, second, year = int(match[1]), match[2], int(match[3]), int(match[4])
-    year += 2000 if year < 100 else 0
+    first, mark, second, year = int(match[1]), match[2], int(match[3]), _whole_year(match[4])
     order = True if mark == "." else day_first
     if order is None:
         if first <= 12 and second <= 12 and first != second:
@@ -112,6 +115,10 @@ def day_of(text: str, *, day_first: bool | None, latest: date) -> date:
         order = first > 12
     day, month = (first, second) if order else (second, first)
     return _checked(year, month, day, latest)
+
+
+def _whole_year(text: str) -> int:
+    return int(text) + (2000 if len(text) == 2 else 0)
 
 
 def _month(name: str) -> int:

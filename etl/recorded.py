@@ -35,7 +35,7 @@ def _checked(lay_out: Callable[[Any], Table], answer: Any) -> Table:
         return iter(list(lay_out(answer)))
     except UnreadableFile:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, OSError):
         raise UnreadableFile("json_broken", "This answer lacks parts that it should have; record it anew.") from None
 
 
@@ -100,10 +100,15 @@ def _spotify_catalogue(answer: Any) -> Table:
 
 
 # --- others -----------------------------------------------------------------------------------------------------------
-def _anchor_plays(answer: Any) -> Table:
-    yield ["Time (UTC)", "Plays"]
-    for seconds, plays in answer["data"]["rows"]:
-        yield [datetime.fromtimestamp(int(seconds), UTC).date().isoformat(), plays]
+def _anchor(answer: Any) -> Table:
+    """A table as it came, its header beside it; moments are seconds."""
+    columns = answer["data"]["columnHeaders"]
+    yield [column["name"] for column in columns]
+    for row in answer["data"]["rows"]:
+        yield [
+            datetime.fromtimestamp(int(value), UTC).date().isoformat() if column.get("isDateTime") else value
+            for column, value in zip(columns, row, strict=True)
+        ]
 
 
 def _transistor(answer: Any) -> Table:
@@ -150,7 +155,7 @@ _SHAPES: tuple[tuple[Callable[[Mapping[str, Any]], bool], Callable[[Any], Table]
         lambda a: "totalEpisodes" in a and "followers" in a,
         _refused("This describes the show; its totals belong to no day. Send streams or episodes."),
     ),
-    (lambda a: isinstance(_inside(a, "data", "rows"), list), _anchor_plays),
+    (lambda a: isinstance(_inside(a, "data", "columnHeaders"), list), _anchor),
     (lambda a: isinstance(_inside(a, "data", "attributes", "downloads"), list), _transistor),
     (lambda a: _is_list(a, "by_interval", "interval", "downloads_total"), _simplecast),
 )

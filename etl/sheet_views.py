@@ -30,7 +30,7 @@ RHYTHMS = [("", _("only by hand")), ("1", _("every hour")), ("6", _("every 6 hou
 def _profiles() -> list[tuple[str, Any]]:
     """By the header, or by one profile: the house's own first."""
     known = [*own_profiles(), *own_order_profiles(), *SHIPPED, *ORDER_PROFILES]
-    return [("", _("what its header says")), *((one.key, one.title) for one in known if not one.places)]
+    return [("", _("what its header says")), *((one.key, one.title) for one in known)]
 
 
 class ConnectForm(forms.Form):

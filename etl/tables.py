@@ -51,14 +51,13 @@ def find_header(
 
 
 def named_rows(
-    rows: Iterator[tuple[int, list[str]]], header: list[str], *, places: Sequence[str] = (), passed_over: list[dict]
+    rows: Iterator[tuple[int, list[str]]], header: list[str], *, passed_over: list[dict]
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line, cells by name) of the rows with something of their own: not blank ones, not the header again, no
-    totals and notes, which go to `passed_over`. places: names by place, for columns whose own names vary."""
-    titles = normal_names(header)
-    names = list(places) or titles
+    totals and notes, which go to `passed_over`."""
+    names = normal_names(header)
     for line, cells in rows:
-        if not any(text.strip() for text in cells) or normal_names(cells) == titles:
+        if not any(text.strip() for text in cells) or normal_names(cells) == names:
             continue
         filled = [*cells, *[""] * (len(names) - len(cells))]
         if is_furniture(filled):

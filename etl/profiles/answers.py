@@ -4,8 +4,23 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from etl.cells import count_of, day_of, instant_day, is_missing
-from etl.profiles.base import WHOLE_SHOW, Answers, Daily, Hint, OfShow, Profile, Record, Share, Snapshot, cell
-from etl.profiles.platforms import UNKNOWN
+from etl.profiles.base import (
+    WHOLE_SHOW,
+    Answers,
+    Daily,
+    Hint,
+    OfShow,
+    Profile,
+    Record,
+    Share,
+    Snapshot,
+    cell,
+    part_of_audience,
+)
+
+# The recorded answers, as two open programs keep them for their tests.
+OP3_ANSWERS = "github.com/rpodcast/op3r, tests/testthat"
+SPOTIFY_ANSWERS = "github.com/openpodcast/pipelines, spotify/data"
 
 
 class Op3Days(Profile):
@@ -14,7 +29,7 @@ class Op3Days(Profile):
     key = "op3_days"
     title = "OP3, daily downloads of recent episodes"
     source = "op3"
-    reference = "op3.dev, interface, recent episodes with transcripts (a recorded answer)"
+    reference = f"{OP3_ANSWERS}/q_transcripts (recent episodes with transcripts)"
     header = ("op3 episode", "op3 podcast", "pubdate", "day", "downloads")
     any_show = True
 
@@ -32,7 +47,7 @@ class Op3ShowTotals(Profile):
     key = "op3_show"
     title = "OP3, downloads of a show"
     source = "op3"
-    reference = "op3.dev, interface, show download counts (a recorded answer)"
+    reference = f"{OP3_ANSWERS}/q_dl_show (show download counts)"
     header = ("op3 show", "first_day", "last_day", "downloads")
     asks = ("podcast",)
 
@@ -46,15 +61,14 @@ class Op3Apps(Profile):
     key = "op3_apps"
     title = "OP3, apps of a show"
     source = "op3"
-    reference = "op3.dev, interface, top apps for a show (a recorded answer)"
+    reference = f"{OP3_ANSWERS}/q_top (top apps for a show)"
     header = ("op3 app", "downloads")
     asks = ("podcast", "as_of")
 
     def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
         downloads = cell(cells, "downloads", count_of)
         if downloads is not None and answers.as_of is not None:
-            name = cells["op3 app"].strip()
-            name = "" if name.lower() in UNKNOWN else name
+            name = part_of_audience(cells["op3 app"])
             yield Share(line, "app", name, Decimal(downloads), answers.as_of, is_count=True)
 
 
@@ -64,7 +78,7 @@ class SpotifyStreams(Profile):
     key = "spotify_streams"
     title = "Spotify, streams by day"
     source = "spotify"
-    reference = "Spotify for Podcasters, detailedStreams (a recorded answer)"
+    reference = f"{SPOTIFY_ANSWERS} (detailedStreams)"
     header = ("date", "starts", "streams")
     asks = ("podcast", "episode")
 
@@ -78,7 +92,7 @@ class SpotifyListeners(Profile):
     key = "spotify_listeners"
     title = "Spotify, listeners by day"
     source = "spotify"
-    reference = "Spotify for Podcasters, listeners (a recorded answer)"
+    reference = f"{SPOTIFY_ANSWERS} (listeners)"
     header = ("date", "spotify listeners")
     asks = ("podcast", "episode")
 
@@ -92,7 +106,7 @@ class SpotifyAudience(Profile):
     key = "spotify_audience"
     title = "Spotify, audience"
     source = "spotify"
-    reference = "Spotify for Podcasters, aggregate (a recorded answer)"
+    reference = f"{SPOTIFY_ANSWERS} (aggregate)"
     header = ("facet", "name", "count", "first_day", "last_day")
     asks = ("podcast",)
 
@@ -100,9 +114,7 @@ class SpotifyAudience(Profile):
         count = cell(cells, "count", count_of)
         last = cell(cells, "last_day", lambda text: day_of(text, day_first=None, latest=answers.latest))
         if count:
-            name = cells["name"].strip()
-            name = "" if name.lower() in UNKNOWN else name
-            yield Share(line, cells["facet"], name, Decimal(count), last, is_count=True)
+            yield Share(line, cells["facet"], part_of_audience(cells["name"]), Decimal(count), last, is_count=True)
 
 
 class SpotifyCatalogue(Profile):
@@ -111,7 +123,7 @@ class SpotifyCatalogue(Profile):
     key = "spotify_catalogue"
     title = "Spotify, list of episodes"
     source = "spotify"
-    reference = "Spotify for Podcasters, episodes (a recorded answer)"
+    reference = f"{SPOTIFY_ANSWERS} (episodes)"
     header = ("spotify id", "name", "releasedate", "starts", "streams", "listeners")
     asks = ("podcast", "as_of", "span")
 
@@ -129,7 +141,7 @@ class TransistorDays(Profile):
     key = "transistor_days"
     title = "Transistor, downloads by day"
     source = "transistor"
-    reference = "developers.transistor.fm, analytics: dates are dd-mm-yyyy"
+    reference = "https://developers.transistor.fm, analytics: dates are dd-mm-yyyy"
     header = ("transistor date", "downloads")
     asks = ("podcast", "episode")
 
@@ -143,7 +155,7 @@ class SimplecastDays(Profile):
     key = "simplecast_days"
     title = "Simplecast, downloads by day"
     source = "simplecast"
-    reference = "apidocs.simplecast.com, analytics/downloads: by_interval[].interval, downloads_total"
+    reference = "https://apidocs.simplecast.com, analytics/downloads: by_interval[].interval, downloads_total"
     header = ("interval", "downloads_total")
     asks = ("podcast", "episode")
 

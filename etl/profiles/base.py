@@ -96,21 +96,16 @@ class Profile:
     title: str
     # The name under which its figures stand.
     source: str
-    # Where the header was taken from.
+    # Where the header was taken from: an address that everybody can open.
     reference: str
     # Columns without which a file is not of this profile, in small letters.
     header: tuple[str, ...]
     # What the file does not say: any of ASKS.
     asks: tuple[str, ...] = ()
-    # For files whose columns have no fixed names: what the file's name holds, and what its columns are by place.
-    file_name = ""
-    places: tuple[str, ...] = ()
     # Its rows name episodes of any show, by ids that no two shows share.
     any_show = False
 
     def fits(self, names: list[str], file_name: str = "") -> bool:
-        if self.places:
-            return bool(re.search(self.file_name, file_name, re.IGNORECASE)) and len(names) == len(self.places)
         return set(self.header) <= set(names)
 
     def suggested(self, file_name: str) -> dict[str, str]:
@@ -126,6 +121,15 @@ class Profile:
     def finish(self, records: Iterator[Record]) -> Iterator[Record]:
         """Turn the records of all rows into those of the file; for sources whose rows must be counted first."""
         return records
+
+
+def part_of_audience(text: str) -> str:
+    """Return what a part of the audience is called, "" for the part that nobody knows."""
+    name = text.strip()
+    return "" if name.lower() in _UNKNOWN else name
+
+
+_UNKNOWN = frozenset({"", "unknown", "other", "other/unknown", "not specified", "not_specified"})
 
 
 class ColumnError(CellError):

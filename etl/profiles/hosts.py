@@ -6,7 +6,10 @@ from datetime import date
 from decimal import Decimal
 
 from etl.cells import count_of, day_of, instant_day, is_missing
-from etl.profiles.base import Answers, Daily, Hint, OfShow, Profile, Record, Share, Snapshot, cell
+from etl.profiles.base import Answers, Daily, Hint, OfShow, Profile, Record, Share, Snapshot, cell, part_of_audience
+
+# Three reports of the host as a podcast published them.
+BUZZSPROUT = "github.com/PMendes88/Kings_of_History_Podcast_Data_Analysis"
 
 
 class Op3Episodes(Profile):
@@ -15,7 +18,7 @@ class Op3Episodes(Profile):
     key = "op3_episodes"
     title = "OP3, episode download counts"
     source = "op3"
-    reference = "op3.dev, show page, episode download counts (TSV)"
+    reference = "https://op3.dev, show page, episode download counts (TSV); github.com/skymethod/op3"
     header = ("episode_title", "episode_pub_date", "downloads_all_time", "downloads_asof")
     asks = ("podcast",)
     windows = {
@@ -38,7 +41,7 @@ class Op3Downloads(Profile):
     key = "op3_downloads"
     title = "OP3, download rows"
     source = "op3"
-    reference = "op3.dev, show page, downloads of a month (TSV); columns read by name"
+    reference = "https://op3.dev, show page, downloads of a month (TSV); github.com/skymethod/op3"
     header = ("time", "url", "audienceid", "episodeid", "agenttype")
     asks = ("podcast",)
 
@@ -67,7 +70,7 @@ class Megaphone(Profile):
     key = "megaphone"
     title = "Megaphone, episode report"
     source = "megaphone"
-    reference = "Megaphone, episode report (CSV), as programs that read it name its columns"
+    reference = "github.com/XO-Marriage/podcast-dashboard, upload_megaphone.py"
     header = ("podcast", "episode", "published", "first 24 hours", "first 7 days", "to date")
     asks = ("as_of",)
     windows = {"first 24 hours": 1, "first 7 days": 7, "to date": None}
@@ -90,7 +93,7 @@ class Podlove(Profile):
     key = "podlove"
     title = "Podlove Publisher, analytics"
     source = "podlove"
-    reference = "Podlove Publisher for WordPress, analytics export (CSV)"
+    reference = "github.com/lordyo/podcast_analytics, sample_podlove_data.csv"
     header = ("title", "post_id", "post_date_gmt", "days_since_release", "downloads", "1w", "1d")
     asks = ("podcast", "as_of")
     # Quarters and years have no fixed number of days, so they are not read.
@@ -108,7 +111,7 @@ class PodigeeAudience(Profile):
     key = "podigee"
     title = "Podigee, metrics in long form"
     source = "podigee"
-    reference = "a recorded answer of the hoster's interface: start, end, dimension, subdimension, value"
+    reference = "github.com/openpodcast/api, fixtures/hosterPodcastMetrics.json"
     header = ("start", "end", "dimension", "subdimension", "value")
     asks = ("podcast",)
     dimensions = {"clients": "app", "platforms": "device"}
@@ -123,7 +126,7 @@ class PodigeeAudience(Profile):
             for name in ("start", "end")
         )
         if what in self.dimensions:
-            name = "" if is_missing(cells["subdimension"]) else cells["subdimension"].strip()
+            name = "" if is_missing(cells["subdimension"]) else part_of_audience(cells["subdimension"])
             yield Share(line, self.dimensions[what], name, Decimal(amount), last, is_count=True)
         elif what in ("downloads", "listeners") and is_missing(cells["subdimension"]):
             yield OfShow(line, first, last, **{what: amount})
@@ -138,7 +141,7 @@ class Fireside(Profile):
     key = "fireside"
     title = "Fireside, metrics of episodes"
     source = "fireside"
-    reference = "github.com/jamesmontemagno/podstats, which reads <slug>-metrics-YYYYMMDD-HHMM.csv; test-upload.csv"
+    reference = "github.com/jamesmontemagno/podstats, test-upload.csv"
     header = ("slug", "title", "published", "spotify", "all time")
     asks = ("podcast", "as_of")
     windows = {
@@ -172,6 +175,65 @@ class Libsyn(Profile):
         yield from windows_of({"downloads__total": None}, cells, line, hint, answers.as_of)
 
 
+class BuzzsproutEpisodes(Profile):
+    """Buzzsprout's overview: downloads of each episode of all time.
+
+    Its last 7, 30 and 90 days are not the first of an episode and no days of their own, so they are not read.
+    """
+
+    key = "buzzsprout_episodes"
+    title = "Buzzsprout, overview of episodes"
+    source = "buzzsprout"
+    reference = f"{BUZZSPROUT}, data/stats_overview_report.csv"
+    header = ("episode title", "episode id", "publish date", "publish status", "all time downloads")
+    asks = ("podcast", "as_of")
+
+    def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
+        published = None
+        if not is_missing(cells["publish date"]):
+            published = cell(
+                cells, "publish date", lambda text: day_of(text, day_first=answers.day_first, latest=answers.latest)
+            )
+        hint = Hint(cells["episode title"], published, also=cells["episode id"].strip())
+        yield from windows_of({"all time downloads": None}, cells, line, hint, answers.as_of)
+
+
+class BuzzsproutApps(Profile):
+    """Buzzsprout's downloads by app; the file does not say up to which day."""
+
+    key = "buzzsprout_apps"
+    title = "Buzzsprout, apps"
+    source = "buzzsprout"
+    reference = f"{BUZZSPROUT}, data/stats_agent_report.csv"
+    header = ("podcast app", "downloads")
+    asks = ("podcast", "as_of")
+
+    def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
+        yield from _counted(cells, line, answers, {"app": part_of_audience(cells["podcast app"])})
+
+
+class BuzzsproutPlaces(Profile):
+    """Buzzsprout's downloads by city: parts of the audience by country, and by city with its country."""
+
+    key = "buzzsprout_places"
+    title = "Buzzsprout, locations"
+    source = "buzzsprout"
+    reference = f"{BUZZSPROUT}, data/stats_locations_report.csv"
+    header = ("city", "state", "country", "continent", "downloads")
+    asks = ("podcast", "as_of")
+
+    def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
+        country, city = (part_of_audience(cells[name]) for name in ("country", "city"))
+        yield from _counted(cells, line, answers, {"country": country, "city": f"{city}, {country}" if city else ""})
+
+
+def _counted(cells: Mapping[str, str], line: int, answers: Answers, parts: Mapping[str, str]) -> Iterator[Record]:
+    downloads = cell(cells, "downloads", count_of)
+    if downloads is not None and answers.as_of is not None:
+        for dimension, name in parts.items():
+            yield Share(line, dimension, name, Decimal(downloads), answers.as_of, is_count=True)
+
+
 def windows_of(windows, cells: Mapping[str, str], line: int, hint: Hint, as_of: date | None) -> Iterator[Record]:
     for column, window in windows.items():
         downloads = cell(cells, column, count_of) if column in cells else None
@@ -186,5 +248,8 @@ HOSTS: tuple[Profile, ...] = (
     Podlove(),
     Fireside(),
     Libsyn(),
+    BuzzsproutEpisodes(),
+    BuzzsproutApps(),
+    BuzzsproutPlaces(),
     PodigeeAudience(),
 )

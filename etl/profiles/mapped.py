@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from etl.cells import count_of, day_in, money_of, share_of_one
-from etl.profiles.base import Answers, Daily, Hint, Profile, Record, Share, Snapshot, cell
+from etl.profiles.base import Answers, Daily, Hint, Profile, Record, Share, Snapshot, cell, part_of_audience
 
 FIELDS = (
     *("episode", "day", "downloads", "listeners", "conversions"),
@@ -71,9 +71,7 @@ class Mapped(Profile):
         share = cell(cells, self.columns["share"], share_of_one)
         if share is None or answers.as_of is None:
             return
-        name = cells[self.columns["value"]].strip()
-        unknown = name.lower() in ("", "unknown", "other/unknown", "not specified")
-        yield Share(line, self.dimension, "" if unknown else name, share, answers.as_of)
+        yield Share(line, self.dimension, part_of_audience(cells[self.columns["value"]]), share, answers.as_of)
 
 
 def _millionths(text: str) -> int | None:

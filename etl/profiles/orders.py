@@ -39,7 +39,6 @@ class OrderProfile:
     # Where the header was taken from.
     reference: str
     header: tuple[str, ...]
-    places: tuple[str, ...] = ()
     asks: tuple[str, ...] = ("revision", "currency", "time_zone", "day_first")
 
     def fits(self, names: list[str], file_name: str = "") -> bool:
@@ -60,7 +59,7 @@ class OpenDirectLines(OrderProfile):
 
     key = "opendirect_lines"
     title = "OpenDirect, lines of orders"
-    reference = "IAB OpenDirect 2.1, Line: id, name, orderid, productid, startdate, enddate, ratetype, rate, qty, cost"
+    reference = "github.com/InteractiveAdvertisingBureau/OpenDirect, OpenDirect.v2.1.final.md (Line)"
     header = ("id", "orderid", "productid", "startdate", "enddate", "ratetype", "rate", "qty")
 
     def order_line(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> OrderLine:

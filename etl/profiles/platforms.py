@@ -6,10 +6,8 @@ A platform counts plays or streams. They stand as the downloads of a source of i
 from collections.abc import Iterable, Mapping
 
 from etl.cells import count_of, day_of, is_missing, share_of_one
-from etl.profiles.base import Answers, Daily, Hint, OfShow, Profile, Record, Share, cell
+from etl.profiles.base import Answers, Daily, Hint, OfShow, Profile, Record, Share, cell, part_of_audience
 from etl.profiles.hosts import windows_of
-
-UNKNOWN = frozenset({"", "unknown", "other", "other/unknown", "not specified", "not_specified"})
 
 
 class AppleEpisodes(Profile):
@@ -35,8 +33,8 @@ class AppleDays(Profile):
     title = "Apple Podcasts Connect, days"
     source = "apple"
     reference = (
-        "public readers of the export (Date as YYYYMMDD, Total Time Listened, Plays, Unique Listeners, Unique Engaged "
-        "Listeners); that its days are UTC: podcasters.apple.com/support/844"
+        "github.com/efratt626/Machines-Like-Us, skills/mlu-report/SKILL.md (columns of the export, days as YYYYMMDD); "
+        "that its days are UTC: https://podcasters.apple.com/support/844-troubleshooting-data-issues"
     )
     header = ("date", "total time listened", "plays", "unique listeners")
     asks = ("podcast",)
@@ -59,7 +57,7 @@ class SpotifyEpisodes(Profile):
     key = "spotify_episodes"
     title = "Spotify for Creators, episodes"
     source = "spotify"
-    reference = 'public readers of the export, which know it by "name","plays","streams","audience_size","releaseDate"'
+    reference = "github.com/amladinov/podcast-stats, lib/parsers/spotify.ts and tests/spotifyParser.test.ts"
     header = ("name", "plays", "streams", "audience_size", "releasedate")
     asks = ("podcast", "as_of", "span")
 
@@ -74,7 +72,7 @@ class AnchorPlays(Profile):
     key = "anchor_plays"
     title = "Spotify for Creators / Anchor, total plays"
     source = "anchor"
-    reference = "the recorded answer (Time (UTC), Plays) and a public reader of <show>_TotalPlays_all-time.csv"
+    reference = "github.com/openpodcast/api, fixtures/anchorPlays.json (columnHeaders)"
     header = ("time (utc)", "plays")
     asks = ("podcast",)
 
@@ -89,47 +87,46 @@ class AnchorPlays(Profile):
 
 
 class AnchorEpisodes(Profile):
-    """Plays of each episode of all time, by the file's name and the place of its columns: their names vary."""
+    """Plays of each episode of all time."""
 
     key = "anchor_episodes"
     title = "Spotify for Creators / Anchor, top episodes"
     source = "anchor"
-    reference = "a public reader of <show>_TopEpisodes_all-time.csv: title, plays, publish time, by place"
-    header = ()
-    file_name = r"_TopEpisodes_all-time"
-    places = ("title", "plays", "published")
+    reference = "github.com/openpodcast/api, fixtures/anchorTotalPlaysByEpisode.json (columnHeaders)"
+    header = ("episode title", "plays", "publish time (utc)")
     asks = ("podcast", "as_of")
 
     def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
         published = None
-        if not is_missing(cells["published"]):
-            published = cell(cells, "published", lambda text: day_of(text, day_first=False, latest=answers.latest))
-        yield from windows_of({"plays": None}, cells, line, Hint(cells["title"], published), answers.as_of)
+        if not is_missing(cells["publish time (utc)"]):
+            published = cell(
+                cells, "publish time (utc)", lambda text: day_of(text, day_first=False, latest=answers.latest)
+            )
+        hint = Hint(cells["episode title"], published, also=cells.get("episode id", "").strip())
+        yield from windows_of({"plays": None}, cells, line, hint, answers.as_of)
 
     def suggested(self, file_name: str) -> dict[str, str]:
         return super().suggested(file_name) | _anchor_show(file_name)
 
 
 class AnchorShares(Profile):
-    """Shares of plays by app, device or place, of all time."""
+    """Shares of plays by app, device or place, up to a day."""
 
     source = "anchor"
-    header = ()
-    places = ("name", "share")
     asks = ("podcast", "as_of")
 
-    def __init__(self, what: str, dimension: str, words: str) -> None:
+    def __init__(self, column: str, dimension: str, words: str, fixture: str) -> None:
         self.key = f"anchor_{dimension}"
         self.title = f"Spotify for Creators / Anchor, plays by {words}"
-        self.reference = f"a public reader of <show>_{what}_all-time.csv: name and share of plays, by place"
-        self.file_name = f"_{what}_all-time"
+        self.reference = f"github.com/openpodcast/api, fixtures/{fixture}.json (columnHeaders)"
+        self.header = (column, "percent of plays")
+        self.column = column
         self.dimension = dimension
 
     def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
-        share = cell(cells, "share", share_of_one)
+        share = cell(cells, "percent of plays", share_of_one)
         if share is not None and answers.as_of is not None:
-            name = cells["name"].strip()
-            yield Share(line, self.dimension, "" if name.lower() in UNKNOWN else name, share, answers.as_of)
+            yield Share(line, self.dimension, part_of_audience(cells[self.column]), share, answers.as_of)
 
     def suggested(self, file_name: str) -> dict[str, str]:
         return super().suggested(file_name) | _anchor_show(file_name)
@@ -141,7 +138,7 @@ class YouTubeTable(Profile):
     key = "youtube"
     title = "YouTube Studio, table of videos (lifetime)"
     source = "youtube"
-    reference = "YouTube Studio, advanced mode, export, Table data.csv (English account)"
+    reference = "github.com/tarun9346/youtube-channel-analytics, Table data.csv (the export of an English account)"
     header = ("content", "video title", "video publish time", "views")
     asks = ("podcast", "as_of", "span")
 
@@ -156,7 +153,7 @@ class YouTubeDays(Profile):
     key = "youtube_days"
     title = "YouTube Studio, chart by day"
     source = "youtube"
-    reference = "YouTube Studio, advanced mode, export, Chart data.csv (English account)"
+    reference = "github.com/tarun9346/youtube-channel-analytics, Chart data.csv (the export of an English account)"
     header = ("date", "content", "video title", "views")
     asks = ("podcast",)
 
@@ -164,7 +161,7 @@ class YouTubeDays(Profile):
         views = cell(cells, "views", count_of)
         if views is None:
             return
-        day = cell(cells, "date", lambda text: day_of(text, day_first=None, latest=answers.latest))
+        day = cell(cells, "date", lambda text: day_of(text, day_first=answers.day_first, latest=answers.latest))
         hint = Hint(cells["video title"], also=cells["content"])
         yield Daily(line, hint, day, (views, None, None, None, None, None))
 
@@ -186,9 +183,9 @@ PLATFORMS: tuple[Profile, ...] = (
     SpotifyEpisodes(),
     AnchorPlays(),
     AnchorEpisodes(),
-    AnchorShares("PlaysByApp", "app", "app"),
-    AnchorShares("PlaysByDevice", "device", "device"),
-    AnchorShares("GeoLocation", "country", "place"),
+    AnchorShares("app", "app", "app", "anchorPlaysByApp"),
+    AnchorShares("device", "device", "device", "anchorPlaysByDevice"),
+    AnchorShares("geo", "country", "place", "anchorPlaysByGeo"),
     YouTubeTable(),
     YouTubeDays(),
 )

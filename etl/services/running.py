@@ -205,7 +205,7 @@ def _read_by_profile(
             reading = OrdersReading(run, profile, latest=latest, issues=issues, pulse=pulse)
         else:
             reading = ProfileReading(run, profile, latest=latest, issues=issues, pulse=pulse)
-        reading.take(named_rows(rows, header, places=profile.places, passed_over=reading.passed_over))
+        reading.take(named_rows(rows, header, passed_over=reading.passed_over))
     return reading
 
 

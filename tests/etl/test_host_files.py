@@ -44,8 +44,19 @@ SPOTIFY = (
     '"One","120","100","80","2026-01-01"\n"Two","12","9","8","2026-01-08"\n'
 )
 ANCHOR = "Time (UTC),Plays\n01/31/2021 24:00:00,12\n02/01/2021 24:00:00,3\n"
-ANCHOR_TOP = "Titulo,Plays,Published\nOne,40,01/01/2026 24:00:00\nTwo,2,01/08/2026 06:30:00\n"
-ANCHOR_GEO = "Where,How much\nUnited States,0.5\nGermany,0.25\nUnknown,0.25\n"
+ANCHOR_TOP = "Episode Title,Plays,Publish Time (UTC)\nOne,40,01/01/2026 24:00:00\nTwo,2,01/08/2026 06:30:00\n"
+ANCHOR_GEO = "Geo,Percent of Plays\nUnited States,0.5\nGermany,0.25\nUnknown,0.25\n"
+ANCHOR_APPS = "App,Percent of Plays\nSpotify,0.6511627906976745\nOther,0.3488372093023255\n"
+ANCHOR_DEVICES = "Device,Percent of Plays\niPhone,0.75\nAndroid,0.25\n"
+BUZZSPROUT = (
+    "Episode Title,Episode ID,Publish Date,Publish Status,Last 7 Days,Last 30 Days,Last 90 Days,All Time Downloads\n"
+    '"One",170001,"January 01, 2026 17:00",Live,14,88,188,388\nTwo,170002,"January 08, 2026 17:00",Live,8,8,8,12\n'
+)
+BUZZSPROUT_APPS = "Podcast App,Downloads\nSpotify,60\nApple Podcasts,20\nUnknown,20\n"
+BUZZSPROUT_PLACES = (
+    "City,State,Country,Continent,Downloads\nPorto,Porto,Portugal,Europe,60\n,,Portugal,Europe,20\n"
+    "London,Ontario,Canada,North America,15\nLondon,England,United Kingdom,Europe,5\n"
+)
 
 
 @pytest.fixture
@@ -69,6 +80,7 @@ def kept() -> int | None:
         (APPLE, "x.csv", "apple_episodes", 1972),
         (SPOTIFY, "x.csv", "spotify_episodes", 109),
         (ANCHOR_TOP, "Night_TopEpisodes_all-time.csv", "anchor_episodes", 42),
+        (BUZZSPROUT, "stats_overview_report.csv", "buzzsprout_episodes", 400),
     ],
 )
 def test_tables_of_episodes_become_snapshots_with_the_files_own_sums(show, text, name, key, total):
@@ -128,6 +140,61 @@ def test_places_become_countries_and_the_unknown_part_stands_apart(show):
     assert shares == {"US": Decimal("0.666667"), "DE": Decimal("0.333333"), "": Decimal("0.25")}
 
 
+def shares_of(dimension: str) -> dict[str, Decimal]:
+    return dict(AudienceShare.objects.filter(dimension=dimension).values_list("value", "share"))
+
+
+@pytest.mark.parametrize(
+    ("text", "dimension", "shares"),
+    [
+        (ANCHOR_APPS, "app", {"Spotify": "1", "": "0.348837"}),
+        (ANCHOR_DEVICES, "device", {"iPhone": "0.75", "Android": "0.25"}),
+        # 80 of 100 are known: 60 of them are three quarters.
+        (BUZZSPROUT_APPS, "app", {"Spotify": "0.75", "Apple Podcasts": "0.25", "": "0.2"}),
+        (BUZZSPROUT_PLACES, "country", {"PT": "0.8", "CA": "0.15", "GB": "0.05"}),
+        (
+            BUZZSPROUT_PLACES,
+            "city",
+            {"Porto, Portugal": "0.75", "London, Canada": "0.1875", "London, United Kingdom": "0.0625", "": "0.2"},
+        ),
+    ],
+)
+def test_apps_devices_and_places_fill_the_audience(show, text, dimension, shares):
+    run = bring_in(text, name="stats.csv", answers={"podcast": str(show.pk), **AS_OF})
+
+    assert (run.status, run.records_failed) == ("completed", 0)
+    assert shares_of(dimension) == {name: Decimal(share) for name, share in shares.items()}
+
+
+def test_an_answer_with_its_header_beside_it_is_the_same_table(show):
+    moment = {"name": "Time (UTC)", "type": "integer", "isDateTime": True}
+    days = {"rows": [[1612051200, 12], [1612137600, 3]], "columnHeaders": [moment, {"name": "Plays"}]}
+    parts = [{"name": "App"}, {"name": "Percent of Plays"}]
+    apps = {"rows": [["Spotify", 0.75], ["Other", 0.25]], "columnHeaders": parts}
+
+    for table in (days, apps):
+        bring_in(json.dumps({"data": table}), name="x.json", answers={"podcast": str(show.pk), **AS_OF})
+
+    assert list(ShowFigure.objects.order_by("first_day").values_list("first_day", "downloads")) == [
+        (date(2021, 1, 31), 12),
+        (date(2021, 2, 1), 3),
+    ]
+    assert shares_of("app") == {"Spotify": Decimal(1), "": Decimal("0.25")}
+
+
+def test_a_chart_with_ambiguous_days_is_asked_and_then_read(show):
+    text = "Date,Content,Video title,Views\n8/1/2026,v1,One,10\n8/2/2026,v1,One,5\n"
+
+    asked = bring_in(text, answers={"podcast": str(show.pk)})
+    bring_in(text, answers={"podcast": str(show.pk), "day_first": "month"})
+
+    assert asked.metadata["asked"]["asks"] == ["day_first"]
+    assert list(DailyRollup.objects.order_by("day").values_list("day", "downloads")) == [
+        (date(2026, 8, 1), 10),
+        (date(2026, 8, 2), 5),
+    ]
+
+
 def test_the_files_name_suggests_its_show_and_day_and_a_person_confirms(show):
     plays = bring_in(ANCHOR, name="Night_TotalPlays_all-time.csv", dry_run=True)
     fireside = bring_in(FIRESIDE, name="night-metrics-20260310-2231.csv", dry_run=True)
@@ -185,6 +252,7 @@ def test_money_that_cannot_be_meant_is_refused(text):
         ("Mar 9, 2026, 11:30 PM", "America/New_York", date(2026, 3, 10)),
         ("9 March 2026", "UTC", date(2026, 3, 9)),
         ("09.03.26", "UTC", date(2026, 3, 9)),
+        ("9-Mar-26", "UTC", date(2026, 3, 9)),
     ],
 )
 def test_days_with_times_become_utc_days_of_the_zone_that_was_told(text, zone, day):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from etl.cells import count_of, day_of, share_of_one
 from etl.matching import Known, Matcher, name_key
 from etl.profiles import SHIPPED, Hint
+from etl.profiles.orders import ORDER_PROFILES
 from etl.records import CellError
 from etl.services import run_waiting_imports, undo_import
 from metrics.models import AudienceShare, DailyRollup, EpisodeAlias, EpisodeSnapshot
@@ -303,9 +304,13 @@ def test_titles_match_without_numbers_and_case_and_near_ones_by_their_day():
     assert matcher.find(Hint("Something else", date(2026, 3, 1))) is None
 
 
-@pytest.mark.parametrize("profile", [one for one in SHIPPED if not one.places], ids=lambda profile: profile.key)
+# An address that anybody can open: a public repository with the file in it, or a page.
+ADDRESS = re.compile(r"github\.com/[\w.-]+/[\w.-]+, \S+|https://[a-z0-9-]+(\.[a-z0-9-]+)+")
+
+
+@pytest.mark.parametrize("profile", [*SHIPPED, *ORDER_PROFILES], ids=lambda profile: profile.key)
 def test_each_profile_names_its_public_source(profile):
-    assert profile.reference
+    assert ADDRESS.search(profile.reference)
     assert profile.fits(list(profile.header))
     assert not profile.fits(list(profile.header)[1:])
 
