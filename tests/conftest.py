@@ -1,5 +1,8 @@
 """What every test can ask for: two tenants migrated once, people of each role, clients, a browser."""
 
+import io
+import logging
+import logging.config
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from tests import database as databases
 from tests.factories import make_user
 from tests.sessions import session_of
 from tracker.flags.services import switch
+from tracker.lib.logs import log_settings
 
 pytest_plugins = ["tests.browser_fixtures", "tests.event_schemas"]
 
@@ -67,6 +71,18 @@ def _clean_caches() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _private_files(settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = str(tmp_path / "media")
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """The log as an installation writes it, one JSON object a line, into memory."""
+    before = logging.getLogger().handlers[:]
+    logging.config.dictConfig(log_settings(as_json=True, level="INFO"))
+    stream = io.StringIO()
+    handler = next(one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler)
+    handler.setStream(stream)
+    yield stream
+    logging.getLogger().handlers[:] = before
 
 
 # --- tenants and people -----------------------------------------------------------------------------------------------

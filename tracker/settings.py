@@ -139,12 +139,16 @@ TEMPLATES = [
 ]
 
 # --- database ---------------------------------------------------------------------------------------------------------
+# A database that does not answer at all is given up: a new connection after 5 s, one in use after 20 s.
+PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 20_000, "keepalives_idle": 20, "keepalives_interval": 5}
+DATABASE = env.db("DATABASE_URL")
 DATABASES = {
     "default": {
-        **env.db("DATABASE_URL"),
+        **DATABASE,
         "ENGINE": "django_tenants.postgresql_backend",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {**PATIENCE, **DATABASE.get("OPTIONS", {})},
     }
 }
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
@@ -193,8 +197,10 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_SOFT_TIME_LIMIT = 240
-CELERY_TASK_TIME_LIMIT = 300
+# A job that takes longer is ended and says so in its history; a minute later its process is, too. More than this
+# would outlast the queue's own patience.
+CELERY_TASK_SOFT_TIME_LIMIT = min(env.int("TASK_SECONDS", default=240), 240)
+CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 60
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 900,
     "socket_timeout": 10,

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from typing import Any
 
 House = dict[str, Any]
+Address = tuple[str, int]
 # What is asked for, and how often of a hundred.
 MIX = {
     "dashboard ops": 12,
@@ -38,15 +39,15 @@ class Tally:
     wrong: Counter[str] = field(default_factory=Counter)
     foreign: int = 0
     accepted: Counter[str] = field(default_factory=Counter)
-    by_web: Counter[int] = field(default_factory=Counter)
+    by_web: Counter[Address] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Traffic:
     """`hands` threads that ask at `rate` requests a second in all, from now until `seconds` are over."""
 
-    def __init__(self, houses: dict[str, House], ports: list[int], *, rate: float, seconds: float, hands: int = 12):
-        self.houses, self.ports, self.tally = houses, ports, Tally()
+    def __init__(self, houses: dict[str, House], webs: list[Address], *, rate: float, seconds: float, hands: int = 12):
+        self.houses, self.webs, self.tally = houses, webs, Tally()
         self.began = time.monotonic()
         self.until = self.began + seconds
         self.gap = hands / rate
@@ -61,6 +62,9 @@ class Traffic:
             for deal in house["deals"]:
                 self.deals[slug].put((deal, False))
 
+    def link_to(self, web: Address) -> "Link":
+        return Link(web)
+
     def run(self) -> Tally:
         for hand in self.hands:
             hand.start()
@@ -70,17 +74,17 @@ class Traffic:
 
     def _work(self, number: int) -> None:
         chance = random.Random(number)
-        links = {port: Link(port) for port in self.ports}
+        links = {web: self.link_to(web) for web in self.webs}
         due = time.monotonic() + chance.random() * self.gap
         while (now := time.monotonic()) < self.until:
             if due > now:
                 time.sleep(min(due, self.until) - now)
                 continue
             due = max(due + self.gap, now - self.gap)  # a slow answer is not made up for by a burst
-            port = chance.choice(self.ports)
+            web = chance.choice(self.webs)
             slug = chance.choice(list(self.houses))
             kind = chance.choices(list(MIX), list(MIX.values()))[0]
-            self._ask(links[port], slug, kind, chance)
+            self._ask(links[web], slug, kind, chance)
         for link in links.values():
             link.close()
 
@@ -175,7 +179,7 @@ class Traffic:
         status, text = link.ask(method, path, data, headers)
         with self.tally.lock:
             self.tally.seconds[what].append(time.monotonic() - began)
-            self.tally.by_web[link.port] += 1
+            self.tally.by_web[link.web] += 1
             if status != expected:
                 self.tally.wrong[f"{what}: {status} {text[:160]}"] += 1
         return text if status == expected else ""
@@ -184,15 +188,18 @@ class Traffic:
 class Link:
     """A connection that is kept open; a server that closed it meanwhile is asked once more, as browsers do."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    def __init__(self, web: Address) -> None:
+        self.web = web
+        self.connection = http.client.HTTPConnection(*web, timeout=60)
+        self.retry_after = ""
 
     def ask(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, str]:
+        """Return (status, text) of an answer, or (0, the error's name); `retry_after` is what its header said."""
         for is_last in (False, True):
             try:
                 self.connection.request(method, path, data, headers)
                 answer = self.connection.getresponse()
+                self.retry_after = answer.getheader("Retry-After", "")
                 return answer.status, answer.read().decode(errors="replace")
             except (OSError, http.client.HTTPException) as error:
                 self.close()
@@ -209,12 +216,12 @@ class Neighbours:
 
     FILES, ROWS, LOOKS = 50, 500, 60
 
-    def __init__(self, greedy: House, other: House, port: int) -> None:
-        self.greedy, self.other, self.port = greedy, other, port
+    def __init__(self, greedy: House, other: House, web: Address) -> None:
+        self.greedy, self.other, self.web = greedy, other, web
 
     def looks(self) -> list[float]:
         """Return the seconds of each of some looks at a dashboard by the other tenant."""
-        link, path = Link(self.port), f"/api/v1/dashboard/creator?podcast_id={self.other['podcast']}"
+        link, path = Link(self.web), f"/api/v1/dashboard/creator?podcast_id={self.other['podcast']}"
         seconds = []
         for _look in range(self.LOOKS):
             began = time.monotonic()
@@ -228,7 +235,7 @@ class Neighbours:
         """Begin to send the greedy tenant's files, and return the thread that does."""
 
         def send() -> None:
-            link = Link(self.port)
+            link = Link(self.web)
             for number in range(self.FILES):
                 self._upload(link, self.greedy, rows=self.ROWS, number=number)
             link.close()
@@ -239,7 +246,7 @@ class Neighbours:
 
     def import_starts(self) -> float:
         """Send one file of the other tenant and return after how many seconds a worker has it."""
-        link, began = Link(self.port), time.monotonic()
+        link, began = Link(self.web), time.monotonic()
         made = self._upload(link, self.other, rows=5, number=0)
         path = f"/api/v1/etl/status/{json.loads(made)['import_id']}"
         while time.monotonic() - began < 120:

@@ -1,26 +1,9 @@
 """What stands in a log: who and what, never a secret, and one line for each event whatever people type."""
 
-import io
 import json
 import logging
-import logging.config
-
-import pytest
 
 from tests.factories import PASSWORD
-from tracker.lib.logs import log_settings
-
-
-@pytest.fixture
-def log():
-    """The log as an installation writes it, into memory."""
-    before = logging.getLogger().handlers[:]
-    logging.config.dictConfig(log_settings(as_json=True, level="INFO"))
-    stream = io.StringIO()
-    handler = next(one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler)
-    handler.setStream(stream)
-    yield stream
-    logging.getLogger().handlers[:] = before
 
 
 def test_a_line_break_cannot_forge_a_line(log, client):

@@ -2,11 +2,15 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
+import psycopg
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from psycopg.pq import TransactionStatus
 from structlog.contextvars import bound_contextvars
 
 from tracker.accounts.audit import acting
@@ -14,7 +18,7 @@ from tracker.automation.models import JobRun
 from tracker.automation.registry import Job, JobResult, all_jobs, job_named
 from tracker.flags.services import is_on
 from tracker.lib.actors import Actor, HasActor, actor_of
-from tracker.tenants.context import lock_key
+from tracker.tenants.context import current_tenant, lock_key
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +69,10 @@ def execute(*, run: JobRun, try_again: bool = False) -> JobRun:
         if not ours:
             return _finish(run, Status.SKIPPED, JobResult("Skipped: it is running already."))
         run.refresh_from_db()
-        return run if run.is_finished else _execute_locked(run, job, try_again)
+        if run.is_finished:
+            return run
+        with bound_contextvars(job=job.name, run_id=str(run.pk), tenant=current_tenant().slug):
+            return _execute_locked(run, job, try_again)
 
 
 def _execute_locked(run: JobRun, job: Job, try_again: bool) -> JobRun:
@@ -77,21 +84,49 @@ def _execute_locked(run: JobRun, job: Job, try_again: bool) -> JobRun:
     run.save(update_fields=["attempts", "status", "started_at"])
     actor = Actor(kind="job", id=str(run.pk), label=job.name)
     try:
-        with bound_contextvars(job=job.name, run_id=str(run.pk)), acting(actor=actor, door="job"), transaction.atomic():
+        with acting(actor=actor, door="job"), transaction.atomic(), _nothing_left_running():
             result = job.run(at=run.tick or run.queued_at)
     except Exception as error:
         logger.exception("Job %s failed.", job.name)
+        words = _words(error)
         if try_again and run.attempts < MOST_ATTEMPTS:
-            return _wait_for_the_sweep(run, error)
-        return _finish(run, Status.FAILED, error=f"{type(error).__name__}: {error}"[:2000])
+            return _wait_for_the_sweep(run, words)
+        return _finish(run, Status.FAILED, error=words)
     return _finish(run, Status.COMPLETED, result)
 
 
-def _wait_for_the_sweep(run: JobRun, error: Exception) -> JobRun:
+def _wait_for_the_sweep(run: JobRun, error: str) -> JobRun:
     run.status = Status.QUEUED
-    run.error = f"Try {run.attempts} of {MOST_ATTEMPTS}: {type(error).__name__}: {error}"[:2000]
+    run.error = f"Try {run.attempts} of {MOST_ATTEMPTS}: {error}"
     run.save(update_fields=["status", "error"])
     return run
+
+
+def _words(error: BaseException) -> str:
+    """Return what the history says of a failure; what a time limit broke may have come out as another error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, SoftTimeLimitExceeded):
+            return f"It ran longer than its limit of {settings.CELERY_TASK_SOFT_TIME_LIMIT} s and was ended."
+        cause = cause.__context__
+    return f"{type(error).__name__}: {error}"[:1900]
+
+
+@contextmanager
+def _nothing_left_running() -> Iterator[None]:
+    """End what the database still does for a job that was broken off in the middle of a query.
+
+    A time limit ends the wait for an answer only: the server would go on and hold the job's locks until it is done.
+    """
+    try:
+        yield
+    except BaseException:
+        used = connection.connection
+        if used is not None and used.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            with suppress(psycopg.Error):
+                used.cancel_safe(timeout=5)
+            connection.close()
+        raise
 
 
 def _finish(run: JobRun, status: str, result: JobResult | None = None, *, error: str = "") -> JobRun:

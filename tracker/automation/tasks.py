@@ -21,7 +21,7 @@ BEAT = Actor(kind="system", id="beat", label="Schedule")
 HEARTBEAT_KEY = "worker-heartbeat"
 # A run that nobody began for this long lost its message; one that nobody finishes for this long lost its worker.
 FORGOTTEN_AFTER = timedelta(minutes=1)
-LOST_AFTER = timedelta(minutes=6)
+LOST_AFTER = timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT + 60)
 
 
 @shared_task

@@ -27,6 +27,8 @@ SETTINGS = {
     # One tenant holds some 200 lockable objects: dropping or restoring thirty at once exhausts the usual 64.
     "max_locks_per_transaction": "512",
     "jit": "off",
+    # A client that is gone takes its statement, and the locks it holds, with it.
+    "client_connection_check_interval": "5s",
     # A statement that takes half a second is written down, with its words, in logs/postgres.log.
     "log_min_duration_statement": "500",
 }
