@@ -1,6 +1,7 @@
 """The slot calendar, and the feeds that calendar programs read."""
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -42,13 +43,22 @@ def calendar(request: HttpRequest) -> HttpResponse:
     """
     is_buyer = request.user.role.bound_to == "sponsor"
     _require(request, "bookings.view_iobooking" if is_buyer else "bookings.view_adunit")
+    feeds = CalendarFeed.objects.filter(owner=request.user, revoked_at__isnull=True).select_related("podcast")
+    context = {**grid_of(request), "feeds": feeds, "new_feed": request.session.pop(ONCE, "")}
+    response = render(request, "bookings/calendar.html", context)
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def grid_of(request: HttpRequest) -> dict[str, Any]:
+    """Return what the grid draws for a person: the weeks asked for, of the shows they may see."""
+    is_buyer, is_staff = request.user.role.bound_to == "sponsor", bool(request.user.is_staff)
     zone, now = tenant_zone(), timezone.now()
     shows = list(_shows(request))
     chosen = next((show for show in shows if str(show.pk) == request.GET.get("show")), None)
     first = _day(request.GET.get("from")) or local_day(now, zone)
     monday = first - timedelta(days=first.weekday())
-    is_staff = bool(request.user.is_staff)
-    context = {
+    return {
         "calendar": inventory_calendar([chosen] if chosen else shows, monday=monday, weeks=WEEKS, at=now),
         "weeks": WEEKS,
         "zone": zone.key,
@@ -58,12 +68,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "show_rates": is_staff,
         "show_who": not is_buyer,
         "own": request.user.bound_ids("sponsor") if is_buyer else None,
-        "feeds": CalendarFeed.objects.filter(owner=request.user, revoked_at__isnull=True).select_related("podcast"),
-        "new_feed": request.session.pop(ONCE, ""),
     }
-    response = render(request, "bookings/calendar.html", context)
-    response["Cache-Control"] = "private, no-store"
-    return response
 
 
 @login_required

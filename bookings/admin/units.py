@@ -3,9 +3,15 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
 
 from bookings.admin.base import BookingsAdmin
+from bookings.calendar_views import grid_of
 from bookings.models import AdUnit
 from bookings.services import add_ad_unit, change_ad_unit
 from tracker.lib.forms import ServiceAdmin, ServiceForm
@@ -51,3 +57,14 @@ class AdUnitAdmin(ServiceAdmin, BookingsAdmin):
     @admin.display(description=_("rate card CPM"), ordering="rate_cpm_cents")
     def rate(self, unit: AdUnit) -> str:
         return f"{unit.rate_cpm_cents / 100:,.2f}" if unit.rate_cpm_cents is not None else "–"
+
+    def get_urls(self) -> list[URLPattern]:
+        inside = self.admin_site.admin_view(never_cache(self.calendar))
+        return [path("calendar/", inside, name="bookings_adunit_calendar"), *super().get_urls()]
+
+    def calendar(self, request: HttpRequest) -> HttpResponse:
+        """Show the slots of every show by week; from a slot one holds, books or blocks it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        around = {**self.admin_site.each_context(request), "opts": AdUnit._meta, "title": _("Calendar")}
+        return render(request, "admin/bookings/calendar.html", {**around, **grid_of(request)})

@@ -221,6 +221,25 @@ def test_the_page_shows_slots_and_leads_to_booking_them(client, login, salespers
     assert f"/inventory/slot?unit={unit.pk}&amp;episode=" in page
 
 
+def test_the_desk_has_the_grid_inside_the_admin(client, login, salesperson, monkeypatch):
+    unit = make_ad_unit(make_podcast(title="Slow Signal", release_weekdays=[0]))
+    login(client, salesperson)
+
+    page = client.get("/admin/bookings/adunit/calendar/").content.decode()
+    assert "Slow Signal" in page
+    assert f"/inventory/slot?unit={unit.pk}" in page
+
+    monkeypatch.setattr("bookings.admin.base.flags.is_on", lambda flag: False)
+    assert client.get("/admin/bookings/adunit/calendar/").status_code == 403
+
+
+@pytest.mark.parametrize("role", ["creator", "advertiser"])
+def test_who_does_not_sell_has_no_grid_in_the_admin(client, login, tenant, role):
+    login(client, make_user(role=role))
+
+    assert client.get("/admin/bookings/adunit/calendar/", follow=True).status_code == 403
+
+
 def test_the_page_is_empty_kindly_and_gone_when_bookings_are_off(client, login, salesperson, monkeypatch):
     login(client, salesperson)
     assert "Nothing is for sale here yet" in client.get("/inventory?from=nonsense").content.decode()

@@ -61,6 +61,7 @@ def of_manager() -> list[str]:
     return [
         *("/dashboard/ops", "/dashboard/advertiser", "/inventory", "/matches", "/copy", "/imports", "/admin/"),
         *(reverse(f"admin:deals_campaign_{name}") for name in ("board", "numbers", "rules")),
+        reverse("admin:bookings_adunit_calendar"),
         *([f"/bookings/{line.pk}", f"/bookings/{line.pk}/copy"] if line else []),
         *([f"/bookings/{case.booking_id}"] if case else []),
         *([f"/matches/advertisers/{match.advertiser_id}", f"/matches/shows/{match.podcast_id}"] if match else []),

@@ -93,7 +93,13 @@ MENU: list[tuple[Any, list[Item]]] = [
             Item(
                 _("Orders"), "description", "admin:bookings_insertionorder_changelist", "bookings.view_insertionorder"
             ),
-            Item(_("Calendar"), "calendar_month", "bookings:calendar", "bookings.view_adunit", "ENABLE_IO_BOOKINGS"),
+            Item(
+                _("Calendar"),
+                "calendar_month",
+                "admin:bookings_adunit_calendar",
+                "bookings.view_adunit",
+                "ENABLE_IO_BOOKINGS",
+            ),
             Item(_("Copy"), "record_voice_over", "admin:bookings_bookingcopy_changelist", "bookings.view_iobooking"),
             Item(
                 _("Late copy"), "running_with_errors", "admin:bookings_copyalert_changelist", "bookings.view_iobooking"
