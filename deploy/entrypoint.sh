@@ -18,7 +18,7 @@ web)
         mkdir -p "$PROMETHEUS_MULTIPROC_DIR"
         rm -f "$PROMETHEUS_MULTIPROC_DIR"/*.db
     fi
-    exec python -m gunicorn tracker.wsgi --bind "${HOST:-0.0.0.0}:${PORT:-8000}" --worker-class gthread \
+    exec python -m gunicorn tracker.wsgi --bind "${HOST:-0.0.0.0}:${PORT:-8000}" --worker-class tracker.lib.web_worker.Worker \
         --workers "${WEB_WORKERS:-2}" --threads "${WEB_THREADS:-4}" --graceful-timeout 25 --keep-alive 15 \
         --max-requests 5000 --max-requests-jitter 500 --worker-tmp-dir /dev/shm --no-control-socket
     ;;

@@ -83,9 +83,9 @@ class Installation:
             **dict.fromkeys(FLAGS, "1"),
         }
 
-    def make_houses(self, count: int) -> dict[str, dict[str, Any]]:
+    def make_houses(self, count: int, *, small: bool = False) -> dict[str, dict[str, Any]]:
         """Make tenants with shows, deals and a key each; return what a client of each needs, by slug."""
-        made = self.run("scripts/drills/houses.py", str(count), ROLE)
+        made = self.run("scripts/drills/houses.py", str(count), ROLE, *(["small"] if small else []))
         return json.loads(made.stdout.splitlines()[-1])
 
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

@@ -28,14 +28,15 @@ DEALS, EPISODES, DAYS = 6, 40, 30
 
 def main() -> None:
     houses, role = int(sys.argv[1]), sys.argv[2]
+    episodes = 2 if "small" in sys.argv[3:] else EPISODES
     call_command("migrate_tenants", stdout=sys.stderr)
     call_command("prepare_platform", stdout=sys.stderr)
-    made = {f"house_{n:02}": make_house(f"house_{n:02}") for n in range(houses)}
+    made = {slug: make_house(slug, episodes) for slug in (f"house_{n:03}" for n in range(houses))}
     call_command("grant_app_role", role, stdout=sys.stderr)
     print(json.dumps(made))
 
 
-def make_house(slug: str) -> dict[str, object]:
+def make_house(slug: str, episodes_to_sell: int) -> dict[str, object]:
     """Make a tenant with a show, its figures of a month, deals and slots to sell."""
     tenant = create_tenant(slug=slug, name=f"House {slug}")
     now = datetime.now(UTC)
@@ -53,7 +54,7 @@ def make_house(slug: str) -> dict[str, object]:
             at=now,
         )
         unit = make_ad_unit(show)
-        episodes = [make_episode(show, drops_at=drop + timedelta(hours=n)).pk for n in range(EPISODES)]
+        episodes = [make_episode(show, drops_at=drop + timedelta(hours=n)).pk for n in range(episodes_to_sell)]
         sponsor = make_sponsor(name=f"Sponsor of {slug}")
         deals = [make_campaign(sponsor=sponsor, name=f"Deal of {slug} {n}").pk for n in range(DEALS)]
     return {

@@ -182,7 +182,8 @@ class Supervisor:
     # --- during -------------------------------------------------------------------------------------------------------
     def _start_programs(self) -> None:
         python = [sys.executable, "-m"]
-        web = [*python, "gunicorn", "tracker.wsgi", "--bind", f"{self.host}:{self.port}", "--worker-class", "gthread"]
+        web = [*python, "gunicorn", "tracker.wsgi", "--bind", f"{self.host}:{self.port}"]
+        web += ["--worker-class", "tracker.lib.web_worker.Worker"]
         web += ["--workers", os.environ.get("WEB_WORKERS", "2"), "--threads", os.environ.get("WEB_THREADS", "4")]
         web += ["--graceful-timeout", "20", "--keep-alive", "15", "--no-control-socket"]
         celery = [*python, "celery", "--app", "tracker", "--quiet"]

@@ -56,8 +56,14 @@ def replay(schema: str) -> bool:
     if blueprint is None or not _is_empty(schema):
         return False
     try:
-        with schema_context(schema), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(";\n".join(blueprint.statements))
+        with (
+            schema_context(schema),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+            connection.wrap_database_errors,
+        ):
+            # Past the wrappers: the audit's would add its words, and take each % of a statement for a placeholder.
+            cursor.cursor.execute(";\n".join(blueprint.statements))
     except DatabaseError:
         logger.exception("The blueprint did not go through; the migrations run instead.")
         return False
@@ -71,8 +77,12 @@ def recorded(schema: str) -> Iterator[None]:
         yield
         return
     statements: list[str] = []
-    with connection.execute_wrapper(_recorder(statements)):
+    # First of all wrappers: statements are kept as the migration wrote them, not as the audit completes them.
+    connection.execute_wrappers.insert(0, recorder := _recorder(statements))
+    try:
         yield
+    finally:
+        connection.execute_wrappers.remove(recorder)
     named = re.compile(rf"[\"']{re.escape(schema)}[\"'.]")
     if any(named.search(statement) for statement in statements):
         logger.warning("A migration names the schema it runs in; no blueprint is kept.")

@@ -1,9 +1,10 @@
 """A tenant made from the blueprint has exactly what the migrations would have given it."""
 
+import pghistory
 import pytest
 from django.db import connection
 
-from tracker.tenants import blueprints
+from tracker.tenants import blueprints, services
 from tracker.tenants.models import Blueprint
 from tracker.tenants.routing import is_migrated
 from tracker.tenants.services import create_tenant
@@ -32,17 +33,30 @@ def catalogue(schema: str) -> list[str]:
 
 
 @pytest.mark.own_database
-def test_a_tenant_from_the_blueprint_equals_one_from_the_migrations(database):
-    Blueprint.objects.all().delete()
-    create_tenant(slug="migrated", name="By migrations")
+def test_a_tenant_from_the_blueprint_equals_one_from_the_migrations(database, monkeypatch):
+    monkeypatch.setattr(services, "migrate_tenant", None)  # the tests' own first tenant came by migrations
     kept = Blueprint.objects.get()
 
     create_tenant(slug="replayed", name="By the blueprint")
 
-    assert catalogue("replayed") == catalogue("migrated")
+    assert catalogue("replayed") == catalogue("platform")
     assert len(catalogue("replayed")) > 1000
     assert is_migrated("replayed")
     assert Blueprint.objects.get() == kept
+
+
+@pytest.mark.own_database
+def test_a_request_that_the_audit_follows_uses_the_blueprint_too(database):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA asked_for")
+
+    with pghistory.context(url="/admin/tenants/tenant/add/?100%Tenants"):
+        assert blueprints.replay("asked_for") is True
+        with blueprints.recorded("another"), connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE public.made_by_a_migration (id int)")
+
+    assert is_migrated("asked_for")
+    assert Blueprint.objects.get().statements == ["CREATE TABLE public.made_by_a_migration (id int)"]
 
 
 @pytest.mark.own_database

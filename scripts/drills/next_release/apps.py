@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class NextReleaseConfig(AppConfig):
+    name = "scripts.drills.next_release"
+    label = "next_release"
