@@ -1,10 +1,12 @@
 """Deals and sponsors for partners' programs: routes below /api/v1."""
 
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
@@ -14,8 +16,9 @@ from rest_framework.routers import SimpleRouter
 
 from deals import services
 from deals.models import Campaign, Sponsor
+from tracker.api.schema import A_WORD
 from tracker.api.views import TrackerViewSet
-from tracker.lib.errors import DomainError
+from tracker.lib.errors import DomainError, NotFound
 from tracker.tenants.context import current_tenant
 
 LARGEST = 10**15
@@ -58,12 +61,6 @@ class NewDealSerializer(serializers.Serializer):
     next_step = serializers.CharField(max_length=300, required=False, allow_blank=True)
     next_step_on = serializers.DateField(required=False, allow_null=True)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        first, last = attrs.get("flight_first_day"), attrs.get("flight_last_day")
-        if first and last and last < first:
-            raise serializers.ValidationError({"flight_last_day": "The flight ends before it begins."})
-        return attrs
-
 
 class ChangedDealSerializer(NewDealSerializer):
     """What may change on a deal; its stage moves by PATCH /deals/{campaign_id}/stage."""
@@ -71,8 +68,18 @@ class ChangedDealSerializer(NewDealSerializer):
     campaign_value = serializers.IntegerField(min_value=0, max_value=LARGEST, required=False, help_text="integer cents")
 
 
+@extend_schema_field({"type": "string", "pattern": f"^({'|'.join(Campaign.Stage.values)})$"})
+class StageField(serializers.CharField):
+    """A stage by name; an unknown one is refused by the service, which lists those there are."""
+
+
 class StageSerializer(serializers.Serializer):
-    stage = serializers.CharField(max_length=40, help_text="lead, qualified, proposal, negotiation, won or lost")
+    conditions = {
+        "required": ["stage"],
+        "if": {"properties": {"stage": {"const": Campaign.Stage.LOST.value}}, "required": ["stage"]},
+        "then": {"required": ["reason"], "properties": {"reason": {"type": "string", "pattern": A_WORD}}},
+    }
+    stage = StageField(max_length=40)
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
     lost_to = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     force = serializers.BooleanField(required=False, default=False, help_text="skip stages: managers, with a reason")
@@ -109,7 +116,7 @@ class DealViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
             deals = deals.filter(sponsor_id=serializers.UUIDField().run_validation(advertiser))
         return deals
 
-    @extend_schema(parameters=[OpenApiParameter("stage", str, many=True), OpenApiParameter("advertiser_id", str)])
+    @extend_schema(parameters=[OpenApiParameter("stage", str, many=True), OpenApiParameter("advertiser_id", UUID)])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().list(request, *args, **kwargs)
 
@@ -124,6 +131,7 @@ class DealViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
         wanted.is_valid(raise_exception=True)
         fields = dict(wanted.validated_data)
         sponsor = _sponsor(fields.pop("advertiser_id"))
+        _check_flight(fields.get("flight_first_day"), fields.get("flight_last_day"))
         fields.setdefault("currency", current_tenant().currency)
         campaign = services.open_deal(sponsor=sponsor, by=request.user, at=self.now, **fields)
         response = _with_tag(Response(self.get_serializer(campaign).data, status=201), campaign)
@@ -139,7 +147,10 @@ class DealViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
         fields = dict(wanted.validated_data)
         if "advertiser_id" in fields:
             fields["sponsor"] = _sponsor(fields.pop("advertiser_id"))
-        _check_flight(campaign, fields)
+        _check_flight(
+            fields.get("flight_first_day", campaign.flight_first_day),
+            fields.get("flight_last_day", campaign.flight_last_day),
+        )
         changed = services.change_deal(
             campaign=campaign, by=request.user, at=self.now, if_version=_wanted_version(request), **fields
         )
@@ -214,14 +225,11 @@ class SponsorViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
 def _sponsor(key: Any) -> Sponsor:
     sponsor = Sponsor.objects.filter(pk=key).first()
     if sponsor is None:
-        raise DomainError("unknown_advertiser", "There is no such advertiser here.", field="advertiser_id")
+        raise NotFound("unknown_advertiser", "There is no such advertiser here.", field="advertiser_id")
     return sponsor
 
 
-def _check_flight(campaign: Campaign, fields: dict[str, Any]) -> None:
-    """Refuse a flight that ends before it begins, when one of its days was sent and the other stands."""
-    first = fields.get("flight_first_day", campaign.flight_first_day)
-    last = fields.get("flight_last_day", campaign.flight_last_day)
+def _check_flight(first: date | None, last: date | None) -> None:
     if first and last and last < first:
         raise DomainError("flight_reversed", "The flight ends before it begins.", field="flight_last_day")
 

@@ -125,9 +125,8 @@ def move_deal(
     """
     if to not in Stage.values:
         words = _("There is no stage “%(stage)s”. The stages are %(stages)s.")
-        raise DomainError(
-            "unknown_stage", words % {"stage": to, "stages": ", ".join(Stage.values)}, stages=list(Stage.values)
-        )
+        told = words % {"stage": to, "stages": ", ".join(Stage.values)}
+        raise DomainError("unknown_stage", told, status=400, stages=list(Stage.values))
     campaign = _locked(campaign)
     _check_version(campaign, if_version)
     if campaign.stage == to:
@@ -305,7 +304,7 @@ def _require_manager(someone: HasActor | Actor, message: str) -> None:
 
 def _require_reason(reason: str, message: str) -> None:
     if not any(char.isalnum() for char in reason):
-        raise DomainError("reason_required", message)
+        raise DomainError("reason_required", message, status=400)
 
 
 def _named(name: str) -> str:

@@ -4,8 +4,7 @@ from typing import Any
 
 from django.urls import path
 from django_filters import rest_framework as filters
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
@@ -19,6 +18,8 @@ from etl.models import Import, RowIssue
 from etl.services.questions import ASKED
 from etl.services.starting import KINDS, check_size
 from etl.tasks import run_imports
+from etl.unpack import CHOSEN_ENCODINGS
+from tracker.api.filters import InstantFilter
 from tracker.api.views import TrackerMixin, TrackerView, TrackerViewSet
 from tracker.flags.services import is_on
 from tracker.lib.errors import DomainError, NotFound
@@ -26,6 +27,7 @@ from tracker.tenants.tasks import enqueue
 
 PAGE = 50
 MOST_A_PAGE = 200
+MOST_PAGES = 1_000_000
 MOST_ISSUES = 1_000
 # Around the file stand the boundaries and the other fields of the form.
 FORM_OVERHEAD = 64 * 1024
@@ -75,9 +77,25 @@ class ImportDetailSerializer(ImportSerializer):
         return IssueSerializer(queries.issues_of(run)[:MOST_ISSUES], many=True).data
 
 
+# What the services check and name: told here, so that a wrong one need not be sent to be found out.
+@extend_schema_field({"type": "string", "pattern": f"^({'|'.join(KINDS)})?$"})
+class KindField(serializers.CharField):
+    """What a file holds."""
+
+
+@extend_schema_field({"type": "string", "pattern": f"^(utf-8|{'|'.join(CHOSEN_ENCODINGS)})?$"})
+class EncodingField(serializers.CharField):
+    """In what a file is written."""
+
+
+@extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,120}$"})
+class SheetIdField(serializers.CharField):
+    """A spreadsheet by its id."""
+
+
 class UploadSerializer(serializers.Serializer):
     file = serializers.FileField(allow_empty_file=True)
-    kind = serializers.CharField(required=False, allow_blank=True, default="", help_text=", ".join(KINDS))
+    kind = KindField(required=False, allow_blank=True, default="", help_text="without it: by the file's header")
     dry_run = serializers.BooleanField(required=False, default=False, help_text="tell what would change, write nothing")
     strict = serializers.BooleanField(required=False, default=False, help_text="one bad row refuses the whole file")
     podcast_id = serializers.UUIDField(required=False, help_text="a host's file: which show it is about")
@@ -88,9 +106,9 @@ class UploadSerializer(serializers.Serializer):
     )
     span = serializers.ChoiceField(choices=["all", "some"], required=False, help_text="whether it counts all time")
     time_zone = serializers.CharField(required=False, max_length=64, help_text="of times without an offset")
-    currency = serializers.CharField(required=False, max_length=3, help_text="of its money, for example EUR")
+    currency = serializers.RegexField(r"^[A-Z]{3}$", required=False, help_text="of its money, for example EUR")
     revision = serializers.IntegerField(required=False, min_value=0, max_value=999_999, help_text="of an order's file")
-    encoding = serializers.CharField(required=False, allow_blank=True, default="", help_text="when it is not UTF-8")
+    encoding = EncodingField(required=False, allow_blank=True, default="", help_text="when it is not UTF-8")
 
 
 class HistorySerializer(serializers.Serializer):
@@ -139,9 +157,9 @@ class UploadView(TrackerView):
 
 
 class SheetSerializer(serializers.Serializer):
-    spreadsheet_id = serializers.CharField(max_length=120, help_text="the long part of the sheet's address")
+    spreadsheet_id = SheetIdField(max_length=120, help_text="the long part of the sheet's address")
     worksheet_name = serializers.CharField(max_length=100)
-    kind = serializers.CharField(required=False, allow_blank=True, default="")
+    kind = KindField(required=False, allow_blank=True, default="")
     dry_run = serializers.BooleanField(required=False, default=False)
 
 
@@ -191,13 +209,13 @@ class HistoryView(ImportReadView, TrackerView):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("page", OpenApiTypes.INT, description="from 1"),
-            OpenApiParameter("page_size", OpenApiTypes.INT),
+            OpenApiParameter("page", {"type": "integer", "minimum": 1, "maximum": MOST_PAGES}, description="from 1"),
+            OpenApiParameter("page_size", {"type": "integer", "minimum": 1, "maximum": MOST_A_PAGE}),
         ],
         responses=HistorySerializer,
     )
     def get(self, request: Request) -> Response:
-        page, size = _number(request, "page", 1, 1_000_000), _number(request, "page_size", PAGE, MOST_A_PAGE)
+        page, size = _number(request, "page", 1, MOST_PAGES), _number(request, "page_size", PAGE, MOST_A_PAGE)
         start = (page - 1) * size
         found = list(queries.import_history()[start : start + size + 1])
         following = None
@@ -213,12 +231,12 @@ def _number(request: Request, name: str, default: int, most: int) -> int:
     if not text:
         return default
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
-        raise DomainError("invalid", f"{name} is a whole number from 1 to {most}.", field=name)
+        raise DomainError("invalid", f"{name} is a whole number from 1 to {most}.", status=400, field=name)
     return int(text)
 
 
 class ImportFilter(filters.FilterSet):
-    started_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    started_after = InstantFilter(field_name="created_at", lookup_expr="gte")
 
     class Meta:
         model = Import

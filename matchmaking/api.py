@@ -175,7 +175,7 @@ def _id(request: Request, name: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError as error:
-        raise DomainError("bad_id", f"{name} is not an id: {text[:64]}") from error
+        raise DomainError("bad_id", f"{name} is not an id: {text[:64]}", status=400) from error
 
 
 def _within_bindings(principal: Any, advertiser: UUID | None, podcast: UUID | None) -> None:

@@ -14,6 +14,7 @@ from rest_framework.routers import SimpleRouter
 
 from metrics import services
 from metrics.models import Episode, Podcast
+from tracker.api.filters import InstantFilter
 from tracker.api.views import TrackerViewSet
 from tracker.lib.errors import NotFound
 
@@ -96,8 +97,8 @@ class PodcastViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
 
 class EpisodeFilter(filters.FilterSet):
     podcast_id = filters.UUIDFilter(field_name="podcast_id")
-    drops_after = filters.IsoDateTimeFilter(field_name="drops_at", lookup_expr="gte")
-    drops_before = filters.IsoDateTimeFilter(field_name="drops_at", lookup_expr="lt")
+    drops_after = InstantFilter(field_name="drops_at", lookup_expr="gte")
+    drops_before = InstantFilter(field_name="drops_at", lookup_expr="lt")
 
     class Meta:
         model = Episode

@@ -350,6 +350,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStatus": "tracker.events.models.Delivery.Status",
         "ImportStatus": "etl.models.Import.Status",
         "BookingStatus": "bookings.models.IOBooking.Status",
+        "OfferStatus": "bookings.api.offers.STATUSES",
     },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],

@@ -8,21 +8,25 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bookings import services
+from bookings.api.reads import PERMISSIONS, ReadCalls
 from bookings.api_copies import CopyCalls
-from bookings.flights import flight_end_of, flight_start_of
+from bookings.flights import BARE_DATE, INSTANT, flight_end_of, flight_start_of
 from bookings.models import AdUnit, IOBooking
 from bookings.queries.calendar import Wish, avails_for
 from deals.models import Campaign
 from metrics.models import Episode, Podcast
+from tracker.api.etags import Stale
+from tracker.api.schema import A_WORD
 from tracker.api.views import TrackerViewSet, only_bound
 from tracker.lib.errors import Conflict, DomainError, NotFound
 
@@ -73,12 +77,17 @@ class BookingSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+@extend_schema_field({"type": "string", "pattern": f"^({BARE_DATE.pattern}|{INSTANT.pattern})$"})
+class MomentField(serializers.CharField):
+    """A day or an instant; anything else is refused by the code that reads it."""
+
+
 class LineSerializer(serializers.Serializer):
     """What may be written on a line; a new one needs all that has no default."""
 
     episode_id = serializers.UUIDField(required=False, allow_null=True)
-    flight_start = serializers.CharField(max_length=40, help_text="a day, or an instant with its offset")
-    flight_end = serializers.CharField(max_length=40, help_text="a day (its whole), or an instant with its offset")
+    flight_start = MomentField(max_length=40, help_text="a day, or an instant with its offset")
+    flight_end = MomentField(max_length=40, help_text="a day (its whole), or an instant with its offset")
     booked_impressions = serializers.IntegerField(min_value=1, max_value=LARGEST)
     booked_cpm_cents = serializers.IntegerField(min_value=0, max_value=LARGEST)
     flat_cents = serializers.IntegerField(
@@ -97,8 +106,19 @@ class NewBookingSerializer(LineSerializer):
     held_until = serializers.DateTimeField(required=False, allow_null=True)
 
 
+@extend_schema_field({"type": "string", "pattern": f"^({'|'.join(IOBooking.Status.values)})$"})
+class StatusField(serializers.CharField):
+    """A status by name; an unknown one is refused by the service, which lists those there are."""
+
+
 class MoveSerializer(serializers.Serializer):
-    status = serializers.CharField(max_length=40)
+    conditions = {
+        "required": ["status"],
+        "if": {"properties": {"status": {"const": IOBooking.Status.CANCELLED.value}}, "required": ["status"]},
+        "then": {"required": ["reason"], "properties": {"reason": {"type": "string", "pattern": A_WORD}}},
+    }
+
+    status = StatusField(max_length=40)
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
     held_until = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
@@ -115,9 +135,9 @@ class WishSerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["last_day"] < attrs["first_day"]:
-            raise serializers.ValidationError({"last_day": _("The window ends before it begins.")})
+            raise DomainError("window_reversed", _("The window ends before it begins."), field="last_day")
         if (attrs["last_day"] - attrs["first_day"]).days > LONGEST_WINDOW:
-            raise serializers.ValidationError({"last_day": _("Ask for a year at most.")})
+            raise DomainError("window_too_long", _("Ask for a year at most."), field="last_day")
         return attrs
 
 
@@ -148,7 +168,7 @@ class AvailsSerializer(serializers.Serializer):
     as_of = serializers.DateTimeField()
 
 
-class BookingViewSet(CopyCalls, RetrieveModelMixin, ListModelMixin, TrackerViewSet):
+class BookingViewSet(CopyCalls, ReadCalls, RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     """Booked lines of this house. Answers carry the line's ETag."""
 
     flag = "ENABLE_IO_BOOKINGS"
@@ -160,6 +180,7 @@ class BookingViewSet(CopyCalls, RetrieveModelMixin, ListModelMixin, TrackerViewS
         # Who may write or answer is decided by the call: creators answer what they may otherwise only read.
         "copies": "bookings.view_iobooking",
         "copy_answer": "bookings.view_iobooking",
+        **PERMISSIONS,
     }
     bound = {"sponsor": "campaign__sponsor_id", "podcast": "ad_unit__podcast_id"}
     keeps_version = True
@@ -185,6 +206,17 @@ class BookingViewSet(CopyCalls, RetrieveModelMixin, ListModelMixin, TrackerViewS
             if value := self.request.query_params.get(name):
                 lines = lines.filter(**{field: serializers.UUIDField().run_validation(value)})
         return lines
+
+    def get_object(self) -> IOBooking:
+        """Return the line; for acts whose services know no revision, locked and still the one that If-Match names."""
+        line: IOBooking = super().get_object()
+        wanted = _wanted_revision(self.request)
+        if self.request.method in SAFE_METHODS or wanted is None or self.action in ("partial_update", "status"):
+            return line
+        line = self.get_queryset().select_for_update(of=("self",)).get(pk=line.pk)
+        if line.revision != wanted:
+            raise Stale
+        return line
 
     @extend_schema(
         parameters=[

@@ -12,8 +12,10 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from bookings.api.offers import SlotsSerializer
 from bookings.makegoods import services
-from bookings.models import IOBooking, Makegood
+from bookings.makegoods.ranking import ranked_slots
+from bookings.models import IOBooking, Makegood, MakegoodEntry
 from metrics.models import Episode
 from tracker.api.views import TrackerViewSet
 from tracker.lib.errors import NotFound
@@ -56,12 +58,34 @@ class NewMakegoodSerializer(serializers.Serializer):
 
 
 class OwedSerializer(serializers.Serializer):
+    conditions = {"required": ["owed_impressions", "reason"]}
+
     owed_impressions = serializers.IntegerField(min_value=0, max_value=MOST)
     reason = serializers.CharField(max_length=500)
 
 
-class EndSerializer(serializers.Serializer):
+class CreditSerializer(serializers.Serializer):
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+
+
+class WaiveSerializer(serializers.Serializer):
+    reason = serializers.CharField(max_length=500)
+
+
+class EntrySerializer(serializers.ModelSerializer):
+    """A line of a case's ledger. Negative: it went back out of the bucket."""
+
+    by = serializers.CharField(source="by.label")
+    replacement_io_id = serializers.UUIDField(source="replacement_id", allow_null=True)
+
+    class Meta:
+        model = MakegoodEntry
+        fields = ("entry_id", "bucket", "impressions", "cents", "replacement_io_id", "at", "by", "note")
+        read_only_fields = fields
+
+
+class EntriesSerializer(serializers.Serializer):
+    entries = EntrySerializer(many=True)
 
 
 class MakegoodFilter(filters.FilterSet):
@@ -78,9 +102,15 @@ class MakegoodViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
 
     flag = "ENABLE_IO_BOOKINGS"
     scope = "io"
-    permission = {"credit": "bookings.change_makegood", "waive": "bookings.change_makegood"}
+    permission = {
+        "credit": "bookings.change_makegood",
+        "waive": "bookings.change_makegood",
+        # Free slots of other shows too: for those who offer them.
+        "slots": "bookings.change_makegood",
+        "entries": "bookings.view_makegood",
+    }
     bound = {"podcast": "booking__ad_unit__podcast_id", "sponsor": "booking__campaign__sponsor_id"}
-    queryset = Makegood.objects.select_related("booking__order").order_by("-makegood_id")
+    queryset = Makegood.objects.select_related("booking__order", "booking__ad_unit__podcast").order_by("-makegood_id")
     ordering_fields = {"opened_at": "opened_at", "owed_impressions": "owed_impressions"}
     serializer_class = MakegoodSerializer
     filterset_class = MakegoodFilter
@@ -107,24 +137,40 @@ class MakegoodViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
         wanted.is_valid(raise_exception=True)
         return self.answer(services.adjust_owed(case=case, by=self.actor, at=self.now, **wanted.validated_data))
 
-    @extend_schema(request=EndSerializer, responses=MakegoodSerializer)
+    @extend_schema(request=CreditSerializer, responses=MakegoodSerializer)
     @action(detail=True, methods=["post"])
     def credit(self, request: Request, makegood_id: str) -> Response:
         """End a case by giving money back for all that is outstanding."""
-        return self._end(services.credit_makegood, request)
+        return self._end(services.credit_makegood, CreditSerializer, request)
 
-    @extend_schema(request=EndSerializer, responses=MakegoodSerializer)
+    @extend_schema(request=WaiveSerializer, responses=MakegoodSerializer)
     @action(detail=True, methods=["post"])
     def waive(self, request: Request, makegood_id: str) -> Response:
         """End a case because the sponsor lets it go; the reason is needed."""
-        return self._end(services.waive_makegood, request)
+        return self._end(services.waive_makegood, WaiveSerializer, request)
+
+    @extend_schema(responses=SlotsSerializer)
+    @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
+    def slots(self, request: Request, makegood_id: str) -> Response:
+        """Free slots that could make good what is unsettled, best first, each with its reason: six at most."""
+        case = self.get_object()
+        free = ranked_slots(case, at=self.now)
+        told = {"slots": free, "unsettled_impressions": case.unsettled_impressions, "as_of": self.now}
+        return Response(SlotsSerializer(told).data)
+
+    @extend_schema(responses=EntriesSerializer)
+    @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
+    def entries(self, request: Request, makegood_id: str) -> Response:
+        """The ledger of a case, oldest first: what came into which bucket or went out of it, when, by whom and why."""
+        case = self.get_object()
+        return Response(EntriesSerializer({"entries": case.entries.order_by("at", "entry_id")}).data)
 
     def lock(self, found: Model) -> None:
         services.locked(found)  # the line first, as the services do
 
-    def _end(self, service: Any, request: Request) -> Response:
+    def _end(self, service: Any, form: type[serializers.Serializer], request: Request) -> Response:
         case = self.get_object()
-        wanted = EndSerializer(data=request.data)
+        wanted = form(data=request.data)
         wanted.is_valid(raise_exception=True)
         return self.answer(service(case=case, by=self.actor, at=self.now, **wanted.validated_data))
 

@@ -14,7 +14,7 @@ from bookings.makegoods.ranking import RankedSlot
 from bookings.makegoods.services import confirm_proposal, locked, move_case, write_entry
 from bookings.models import IOBooking, Makegood, MakegoodEntry, MakegoodOffer, MakegoodOption
 from bookings.services import schedule_booking
-from tracker.lib.actors import Actor, HasActor
+from tracker.lib.actors import Actor, HasActor, actor_of
 from tracker.lib.errors import Conflict, DomainError, NotFound
 
 ANSWER_WITHIN_DAYS = 10
@@ -92,9 +92,38 @@ def offer_of_link(token: str) -> MakegoodOffer:
 
 
 @transaction.atomic
-def accept_offer(*, offer: MakegoodOffer, option_id: UUID, name: str, at: datetime, note: str = "") -> IOBooking:
+def withdraw_offer(*, offer: MakegoodOffer, by: HasActor | Actor, at: datetime) -> MakegoodOffer:
+    """Take an offer back before it is answered: its link leads nowhere, and what was on offer is unsettled again.
+
+    A second press changes nothing. Emits makegood.opened. Raises Conflict("offer_answered").
+    """
+    case = locked(offer.makegood)
+    offer = MakegoodOffer.objects.select_for_update().get(pk=offer.pk)
+    if offer.answer == MakegoodOffer.Answer.WITHDRAWN:
+        return offer
+    if offer.answer:
+        raise _answered(offer)
+    offer.answer, offer.answered_at = MakegoodOffer.Answer.WITHDRAWN, at
+    offer.save(update_fields=["answer", "answered_at"])
+    write_entry(case, MakegoodEntry.Bucket.OFFERED, -case.offered_impressions, by, at)
+    case.offered_impressions = 0
+    move_case(case, Status.OPENED, by, at)
+    return offer
+
+
+@transaction.atomic
+def accept_offer(
+    *,
+    offer: MakegoodOffer,
+    option_id: UUID,
+    name: str,
+    at: datetime,
+    note: str = "",
+    by: HasActor | Actor | None = None,
+) -> IOBooking:
     """Take one of the slots: its replacement is booked at price 0 and the case is scheduled, or nothing happens.
 
+    `by` is who answers when they are known to us; else it is whoever holds the link, by the name that they write.
     A second press of the same answer gives the same booking. Emits makegood.accepted and makegood.scheduled.
     Raises Conflict("offer_answered"), Conflict("offer_expired"), DomainError("name_required"),
     NotFound("no_such_option"), and what booking the slot raises (slot_taken, ...): then the offer waits on.
@@ -106,7 +135,7 @@ def accept_offer(*, offer: MakegoodOffer, option_id: UUID, name: str, at: dateti
         raise NotFound("no_such_option", _("This slot is not part of the offer."))
     if option.is_chosen and case.replacement is not None:
         return case.replacement
-    by = _answering(offer, name, at)
+    by = _answering(offer, name, at, by)
     replacement = schedule_booking(
         campaign=case.booking.campaign,
         booked_impressions=case.offered_impressions,
@@ -127,7 +156,9 @@ def accept_offer(*, offer: MakegoodOffer, option_id: UUID, name: str, at: dateti
 
 
 @transaction.atomic
-def decline_offer(*, offer: MakegoodOffer, name: str, at: datetime, note: str = "") -> Makegood:
+def decline_offer(
+    *, offer: MakegoodOffer, name: str, at: datetime, note: str = "", by: HasActor | Actor | None = None
+) -> Makegood:
     """Say no to all slots: what was on offer is unsettled again, and the case waits for a credit.
 
     Emits makegood.declined. Raises as accept_offer does.
@@ -136,22 +167,26 @@ def decline_offer(*, offer: MakegoodOffer, name: str, at: datetime, note: str = 
     offer = MakegoodOffer.objects.select_for_update().get(pk=offer.pk)
     if offer.answer == MakegoodOffer.Answer.DECLINED:
         return case
-    by = _answering(offer, name, at)
+    by = _answering(offer, name, at, by)
     _record_answer(offer, MakegoodOffer.Answer.DECLINED, name, note, at)
     write_entry(case, MakegoodEntry.Bucket.OFFERED, -case.offered_impressions, by, at, note=note)
     case.offered_impressions = 0
     return move_case(case, Status.DECLINED, by, at, reason=note[:500])
 
 
-def _answering(offer: MakegoodOffer, name: str, at: datetime) -> Actor:
+def _answering(offer: MakegoodOffer, name: str, at: datetime, by: HasActor | Actor | None) -> Actor:
     """Check that an offer can still be answered, and by whom."""
     if offer.answer:
-        raise Conflict("offer_answered", _("This offer was answered already."), answer=offer.answer)
+        raise _answered(offer)
     if at >= offer.expires_at:
         raise Conflict("offer_expired", _("This offer has expired. Ask your contact for a new one."))
     if not name.strip():
         raise DomainError("name_required", _("Write your name, so that both sides know who agreed."), field="name")
-    return Actor(kind="link", id=str(offer.pk), label=name.strip()[:200])
+    return actor_of(by) if by is not None else Actor(kind="link", id=str(offer.pk), label=name.strip()[:200])
+
+
+def _answered(offer: MakegoodOffer) -> Conflict:
+    return Conflict("offer_answered", _("This offer was answered already."), answer=offer.answer)
 
 
 def _record_answer(offer: MakegoodOffer, answer: str, name: str, note: str, at: datetime) -> None:

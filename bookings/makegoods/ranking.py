@@ -1,6 +1,6 @@
 """Free slots that could make good what is owed: of equal or better value first, each with the reason in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -13,6 +13,7 @@ from bookings.models import AdUnit, IOBooking, Makegood, MakegoodOption
 from bookings.queries.slots import FreeSlot, free_slots, usual_source
 from metrics.models import Episode
 from metrics.queries import mean_downloads_per_day
+from tracker.lib.errors import Conflict
 
 OTHER_SHOWS = 4
 MOST_SLOTS = 6
@@ -34,6 +35,12 @@ class RankedSlot:
     fit: str
     reason: str
 
+    @property
+    def key(self) -> str:
+        """What names this slot while it is free: the unit with its episode, or with the instant of its first day."""
+        start = self.flight_start.astimezone(UTC)
+        return f"{self.ad_unit.pk}_{self.episode.pk if self.episode else format(start, '%Y%m%dT%H%M%SZ')}"
+
 
 def ranked_slots(case: Makegood, *, at: datetime) -> list[RankedSlot]:
     """Return up to six free slots for a case, best first: those that cover all that is unsettled before those that
@@ -54,6 +61,16 @@ def ranked_slots(case: Makegood, *, at: datetime) -> list[RankedSlot]:
     order = {Fit.COVERS_ALL: 0, Fit.COVERS_PART: 1, Fit.ASK_FIRST: 2}
     slots.sort(key=lambda slot: (order[Fit(slot.fit)], slot.flight_start, str(slot.ad_unit.pk)))
     return _named(slots[:MOST_SLOTS])
+
+
+def chosen_slots(case: Makegood, keys: Sequence[str], *, at: datetime) -> list[RankedSlot]:
+    """Return the free slots of these keys, in that order. Raises Conflict("slot_not_free") naming the others."""
+    free = {slot.key: slot for slot in ranked_slots(case, at=at)}
+    gone = [key for key in dict.fromkeys(keys) if key not in free]
+    if gone:
+        message = _("A slot that you named is not among the free ones any more. Ask for the free slots again.")
+        raise Conflict("slot_not_free", message, slots=gone, free=list(free))
+    return [free[key] for key in dict.fromkeys(keys)]
 
 
 def _candidates(booking: IOBooking) -> Iterable[AdUnit]:

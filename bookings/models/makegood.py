@@ -37,11 +37,12 @@ class Makegood(Stateful, models.Model):
         WITHDRAWN = "withdrawn", _("withdrawn")
 
     # DOMAIN, bookings: any open case may end in a credit. A proposal is opened when it comes true, else withdrawn;
-    # a replacement that falls short or through opens the case again for the rest, so that nothing owed is lost.
+    # an offer that is taken back, and a replacement that falls short or through, open the case again for the rest, so
+    # that nothing owed is lost.
     TRANSITIONS = {
         Status.PROPOSED: {Status.OPENED, Status.WITHDRAWN},
         Status.OPENED: {Status.OFFERED, Status.WAIVED, Status.CREDITED},
-        Status.OFFERED: {Status.ACCEPTED, Status.DECLINED, Status.CREDITED},
+        Status.OFFERED: {Status.ACCEPTED, Status.DECLINED, Status.CREDITED, Status.OPENED},
         Status.ACCEPTED: {Status.SCHEDULED, Status.CREDITED},
         Status.SCHEDULED: {Status.FULFILLED, Status.CREDITED, Status.OPENED},
         Status.DECLINED: {Status.CREDITED},

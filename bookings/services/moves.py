@@ -50,7 +50,7 @@ def move_booking(
     if to not in Status.values:
         message = _("There is no status “%(status)s”. The statuses are %(all)s.")
         words = {"status": to, "all": ", ".join(Status.values)}
-        raise DomainError("unknown_status", message % words, field="status", statuses=list(Status.values))
+        raise DomainError("unknown_status", message % words, status=400, field="status", statuses=list(Status.values))
     booking = locked_booking(booking, if_revision=if_revision)
     if booking.status == to:
         return booking
@@ -141,7 +141,7 @@ def _leave_slot(booking: IOBooking, was: str, at: datetime) -> set[str]:
 
 def _enter_cancelled(booking: IOBooking, was: str, at: datetime) -> set[str]:
     if not any(char.isalnum() for char in booking.status_reason):
-        raise DomainError("reason_required", _("Say why the booking is cancelled."), field="reason")
+        raise DomainError("reason_required", _("Say why the booking is cancelled."), status=400, field="reason")
     booking.status = was
     left = cancellation_preview(booking, at=at)
     booking.status = Status.CANCELLED

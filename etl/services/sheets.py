@@ -49,7 +49,9 @@ def start_sheet_import(
     spreadsheet_id, worksheet_name = spreadsheet_id.strip(), worksheet_name.strip()
     check_sheet(spreadsheet_id, worksheet_name)
     if kind and kind not in KINDS:
-        raise DomainError("unknown_kind", f"There is no kind {shown(kind)}; it is one of {', '.join(KINDS)}.")
+        raise DomainError(
+            "unknown_kind", f"There is no kind {shown(kind)}; it is one of {', '.join(KINDS)}.", status=400
+        )
     return Import.objects.create(
         source=SOURCE,
         kind=kind,
@@ -74,9 +76,11 @@ def _profile(key: str) -> dict[str, str]:
 def check_sheet(spreadsheet_id: str, worksheet_name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,120}", spreadsheet_id):
         told = "This is not a spreadsheet's id: take the long part of its address between /d/ and /edit."
-        raise DomainError("invalid_spreadsheet", told, field="spreadsheet_id")
+        raise DomainError("invalid_spreadsheet", told, status=400, field="spreadsheet_id")
     if not 0 < len(worksheet_name) <= 100:
-        raise DomainError("worksheet_missing", "Name the worksheet, the tab at the foot.", field="worksheet_name")
+        raise DomainError(
+            "worksheet_missing", "Name the worksheet, the tab at the foot.", status=400, field="worksheet_name"
+        )
 
 
 def _day_columns() -> frozenset[str]:

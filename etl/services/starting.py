@@ -46,7 +46,9 @@ def start_import(
     DomainError("empty_file").
     """
     if kind and kind not in KINDS:
-        raise DomainError("unknown_kind", f"There is no kind {shown(kind)}; it is one of {', '.join(KINDS)}.")
+        raise DomainError(
+            "unknown_kind", f"There is no kind {shown(kind)}; it is one of {', '.join(KINDS)}.", status=400
+        )
     name = shown((file.name or "upload.csv").replace("\\", "/").rsplit("/", 1)[-1]) or "upload.csv"
     if not name.lower().endswith(ENDINGS):
         told = f"Only tables can be taken ({', '.join(ENDINGS)}); save yours as CSV (UTF-8)."
@@ -113,7 +115,9 @@ def options_of(encoding: str, answers: Mapping[str, str]) -> dict[str, Any]:
     if "time_zone" in given and not is_zone(given["time_zone"]):
         raise DomainError("invalid", "There is no such time zone.", field="time_zone")
     if "currency" in given and not re.fullmatch(r"[A-Z]{3}", given["currency"]):
-        raise DomainError("invalid", "Write the currency as three capitals, for example EUR.", field="currency")
+        raise DomainError(
+            "invalid", "Write the currency as three capitals, for example EUR.", status=400, field="currency"
+        )
     if "revision" in given and not re.fullmatch(r"\d{1,6}", given["revision"]):
         raise DomainError("invalid", "A revision is a whole number.", field="revision")
     if given.get("episode", WHOLE_SHOW) != WHOLE_SHOW:
@@ -135,7 +139,7 @@ def options_of(encoding: str, answers: Mapping[str, str]) -> dict[str, Any]:
 def check_encoding(encoding: str) -> None:
     known = ("", "utf-8", *CHOSEN_ENCODINGS)
     if encoding not in known:
-        raise DomainError("unknown_encoding", f"Choose one of {', '.join(known[1:])}.", field="encoding")
+        raise DomainError("unknown_encoding", f"Choose one of {', '.join(known[1:])}.", status=400, field="encoding")
 
 
 def _kept_options(run: Import) -> dict[str, Any]:

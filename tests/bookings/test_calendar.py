@@ -206,7 +206,7 @@ def test_partners_ask_for_avails_in_one_call(tenant, api):
     assert answer.status_code == 200
     assert [(row["podcast"], row["answer"]) for row in answer.json()["avails"]] == [("The Long Commute", "available")]
     body["last_day"] = "2027-01-01"
-    assert api.post("/api/v1/io/avails", json.dumps(body), content_type="application/json").status_code == 400
+    assert api.post("/api/v1/io/avails", json.dumps(body), content_type="application/json").status_code == 422
 
 
 # --- the page ---

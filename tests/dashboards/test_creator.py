@@ -213,7 +213,7 @@ def test_the_period_of_the_address_is_kept_and_a_wrong_one_is_told(client, login
     # 7 x 1,000 x 25.00 / 1,000 = 175.00; 2 x 1,000 x 25.00 / 1,000 = 50.00.
     assert (week["first_day"], week["earned"]["cents"]) == ("2026-11-14", 17_500)
     assert (chosen["last_day"], chosen["earned"]["cents"]) == ("2026-11-02", 5_000)
-    assert (refused.status_code, refused.json()["code"]) == (400, "bad_period")
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_period")
     assert "days is a whole number from 1 to 366." in html
 
 

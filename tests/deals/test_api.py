@@ -210,7 +210,7 @@ def test_a_deal_for_a_foreign_advertiser_is_refused(tenant, other_tenant, api, p
 
     answer = api.post("/api/v1/deals", {"name": "x", "advertiser_id": str(foreign.pk)}, content_type="application/json")
 
-    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_advertiser")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_advertiser")
     assert not Campaign.objects.exists()
 
 

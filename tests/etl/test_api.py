@@ -79,19 +79,19 @@ def test_history_asks_as_often_for_one_import_as_for_three(api):
 
 
 @pytest.mark.parametrize(
-    ("fields", "code"),
+    ("fields", "status", "code"),
     [
-        ({}, "invalid"),
-        ({"file": SimpleUploadedFile("data.xls", b"x")}, "not_csv"),
-        ({"file": SimpleUploadedFile("data.csv", b"")}, "empty_file"),
-        ({"file": SimpleUploadedFile("data.csv", b"a\n1\n"), "kind": "vibes"}, "unknown_kind"),
-        ({"file": SimpleUploadedFile("data.csv", b"a\n1\n"), "dry_run": "perhaps"}, "invalid"),
+        ({}, 400, "invalid"),
+        ({"file": SimpleUploadedFile("data.xls", b"x")}, 422, "not_csv"),
+        ({"file": SimpleUploadedFile("data.csv", b"")}, 422, "empty_file"),
+        ({"file": SimpleUploadedFile("data.csv", b"a\n1\n"), "kind": "vibes"}, 400, "unknown_kind"),
+        ({"file": SimpleUploadedFile("data.csv", b"a\n1\n"), "dry_run": "perhaps"}, 400, "invalid"),
     ],
 )
-def test_a_wrong_upload_is_a_400_that_names_its_code(api, fields, code):
+def test_a_wrong_upload_is_refused_with_its_code(api, fields, status, code):
     answer = api.post(UPLOAD, fields)
 
-    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert not Import.objects.exists()
 
 

@@ -40,7 +40,9 @@ def answered_once(
     """
     key = request.headers[HEADER]
     if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise DomainError("bad_idempotency_key", _("An Idempotency-Key is 1 to 255 printable ASCII characters."))
+        raise DomainError(
+            "bad_idempotency_key", _("An Idempotency-Key is 1 to 255 printable ASCII characters."), status=400
+        )
     caller, digest = _caller(request), _digest(request)
     with transaction.atomic():
         IdempotentAnswer.objects.filter(caller=caller, key=key, made_at__lt=at - KEPT_FOR).delete()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -15,7 +16,7 @@ from tracker.accounts import keys
 from tracker.accounts.models import ApiKey
 from tracker.accounts.services import create_api_key
 from tracker.api.views import TrackerViewSet
-from tracker.lib.errors import Forbidden
+from tracker.lib.errors import DomainError, Forbidden
 
 
 class KeySerializer(serializers.ModelSerializer):
@@ -57,12 +58,21 @@ class NewKeySerializer(serializers.Serializer):
         try:
             return keys.networks(given)
         except ValidationError as error:
-            raise serializers.ValidationError(error.messages) from error
+            raise DomainError("bad_network", " ".join(error.messages), field="allowed_networks") from error
 
 
 class ChangedKeySerializer(NewKeySerializer):
     role = None
     bindings = None
+
+
+class KeyFilter(filters.FilterSet):
+    # Roles are data, so one that is not there finds no key.
+    role = filters.CharFilter(field_name="role_id")
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "prefix", "role")
 
 
 class KeyViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
@@ -80,7 +90,7 @@ class KeyViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
     queryset = ApiKey.objects.order_by("-key_id")
     ordering = "-key_id"
     ordering_fields = {"created_at": "created_at", "name": "name"}
-    filterset_fields = ("name", "prefix", "role")
+    filterset_class = KeyFilter
     untagged = frozenset({"last_used_at"})
     serializer_class = KeySerializer
     lookup_field = "key_id"

@@ -126,7 +126,10 @@ def _leads_somewhere(path: str, request: HttpRequest) -> bool:
 
 
 def status_of(refusal: DomainError) -> int:
-    """Return the HTTP status of a refusal: 404, 403, 409, or 400 for a wish that can never be granted."""
+    """Return the HTTP status of a refusal: 404, 403, 409, or 422 for a wish that breaks a rule of the house.
+
+    What is wrong in its form, and would be wrong in every house, is raised with `status=400`.
+    """
     details_status = refusal.details.get("status") if isinstance(refusal.details.get("status"), int) else None
     if isinstance(refusal, NotFound):
         return 404
@@ -134,7 +137,7 @@ def status_of(refusal: DomainError) -> int:
         return 403
     if isinstance(refusal, Conflict):
         return 409
-    return details_status or 400
+    return details_status or 422
 
 
 def _answer(error: Exception) -> HttpResponse | None:

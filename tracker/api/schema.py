@@ -18,7 +18,7 @@ Problem = inline_serializer(
 )
 
 REFUSALS = {
-    "400": "The request cannot be read or can never be granted.",
+    "400": "The request is not of the form that is described here.",
     "401": "No key, or one that is not valid here.",
     "403": "The feature is off, or the role or the key's scopes do not cover this.",
     "404": "There is no such object here.",
@@ -28,7 +28,7 @@ REFUSALS = {
     "412": "The object changed since it was read (If-Match).",
     "413": "The body is too large.",
     "415": "This kind of body is not taken here.",
-    "422": "The Idempotency-Key was used for another body.",
+    "422": "Well formed, but against a rule (`code` says which), or the Idempotency-Key was used for another body.",
     "429": "Too many requests; Retry-After says when to come back.",
     "503": "Not available just now; Retry-After says when to come back.",
 }
@@ -46,6 +46,14 @@ IF_MATCH = OpenApiParameter(
 FIELDS = OpenApiParameter("fields", str, description="comma separated: answer with these members alone")
 
 
+# Something to read: what is trimmed away does not count.
+NOT_BLANK = r"\S"
+# Something said: at least one letter or digit.
+A_WORD = r"[^\W_]"
+# Addresses as everybody writes them. Rarer ones (other alphabets, bare numbers) are taken as well.
+WEB_ADDRESS = r"^https?://([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(:[0-9]{2,4})?(/[A-Za-z0-9._~!$&'()*+,;=:@/?-]*)?$"
+
+
 class TrackerAutoSchema(AutoSchema):
     """What every operation shares: problem documents, Idempotency-Key, If-Match on writes, sparse fields on reads."""
 
@@ -55,6 +63,15 @@ class TrackerAutoSchema(AutoSchema):
         common = [IDEMPOTENCY_KEY] if self.method in {"POST", "PATCH"} else []
         # An object that stands in the address may be named in the state in which it was read.
         return [*common, IF_MATCH] if "{" in self.path and hasattr(self.view, "get_object") else common
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
+        """Add what a serializer says of its members together (`conditions`, JSON Schema): what JSON Schema can tell."""
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        tell = _tell_more if direction == "request" else _tell_less
+        for name, field in serializer.fields.items():
+            if name in schema.get("properties", {}):
+                tell(field, schema["properties"][name])
+        return {**schema, **getattr(serializer, "conditions", {})} if direction == "request" else schema
 
     def is_deprecated(self) -> bool:
         deprecation_of = getattr(self.view, "deprecation_of", None)
@@ -68,3 +85,25 @@ class TrackerAutoSchema(AutoSchema):
                     OpenApiResponse(Problem, description=words), status, media_types=["application/problem+json"]
                 )
         return bodies
+
+
+def _tell_more(field: Any, schema: dict[str, Any]) -> None:
+    """Say of a text in a body what its field asks beyond its length: an address, or something to read."""
+    if isinstance(field, serializers.ListField):
+        _tell_more(field.child, schema.get("items", {}))
+    if not isinstance(field, serializers.CharField):
+        return
+    inner = schema["oneOf"][0] if "oneOf" in schema else schema
+    if inner.get("format") == "uri":
+        del inner["format"]
+        inner["pattern"] = WEB_ADDRESS
+    elif not field.allow_blank and not {"format", "pattern", "enum", "$ref"} & set(inner):
+        inner["pattern"] = NOT_BLANK
+
+
+def _tell_less(field: Any, schema: dict[str, Any]) -> None:
+    """Say of an address in an answer that it is a text: what people wrote may be empty, or no URI in every sign."""
+    if isinstance(field, serializers.URLField):
+        kept = schema.pop("oneOf", [{}])[0]
+        schema.update(kept)
+        schema.pop("format", None)

@@ -9,16 +9,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.api.views import TrackerView
-from tracker.dashboards.advertiser.page import ADVERTISER
+from tracker.dashboards.advertiser.page import ADVERTISER, LONGEST_WEEKS
 from tracker.dashboards.creator.page import CREATOR
 from tracker.dashboards.ops.page import OPS
 from tracker.dashboards.pages import CARDS, Dashboard, cards_on
+from tracker.dashboards.scope import LONGEST_DAYS
 from tracker.dashboards.version import page_tag
 from tracker.flags.services import switched_on
 from tracker.lib import words
 
 PERIOD = [
-    OpenApiParameter("days", int, description="How many days back from the last complete one; 30 by default."),
+    OpenApiParameter(
+        "days",
+        {"type": "integer", "minimum": 1, "maximum": LONGEST_DAYS},
+        description="How many days back from the last complete one; 30 by default.",
+    ),
     OpenApiParameter("from", OpenApiTypes.DATE, description="First day of a period of your own, with `until`."),
     OpenApiParameter("until", OpenApiTypes.DATE, description="Last day of it, included."),
 ]
@@ -74,7 +79,11 @@ class AdvertiserDashboardView(DashboardView):
         parameters=[
             OpenApiParameter("advertiser_id", OpenApiTypes.UUID, description="Whose numbers; one's own by default."),
             OpenApiParameter("podcast_id", OpenApiTypes.UUID, description="The inventory of one show alone."),
-            OpenApiParameter("weeks", int, description="Weeks of inventory from this Monday on; 8 by default."),
+            OpenApiParameter(
+                "weeks",
+                {"type": "integer", "minimum": 1, "maximum": LONGEST_WEEKS},
+                description="Weeks of inventory from this Monday on; 8 by default.",
+            ),
         ],
         responses=OpenApiTypes.OBJECT,
     )

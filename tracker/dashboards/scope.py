@@ -127,6 +127,8 @@ def period_of(params: Mapping[str, str], *, last: date) -> Period:
     Raises DomainError("bad_period") that says what is wrong.
     """
     if params.get("from") or params.get("until"):
+        if not (params.get("from") and params.get("until")):
+            raise DomainError("bad_period", _("Send the first day of the period and its last: from and until."))
         first, until = _day(params.get("from", "")), _day(params.get("until", ""))
         if until < first:
             raise DomainError("bad_period", _("The period ends before it begins."))
@@ -135,7 +137,7 @@ def period_of(params: Mapping[str, str], *, last: date) -> Period:
         return Period(first, until, None)
     wanted = params.get("days") or str(DEFAULT_DAYS)
     if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= LONGEST_DAYS):
-        raise DomainError("bad_period", _("days is a whole number from 1 to 366."))
+        raise DomainError("bad_period", _("days is a whole number from 1 to 366."), status=400)
     return Period(last - timedelta(days=int(wanted) - 1), last, int(wanted))
 
 
@@ -144,4 +146,4 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         message = _("“%(text)s” is not a day. Write it as 2026-11-20.") % {"text": text}
-        raise DomainError("bad_period", message) from error
+        raise DomainError("bad_period", message, status=400) from error

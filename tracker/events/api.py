@@ -25,6 +25,8 @@ from tracker.events.tasks import send_webhooks
 from tracker.lib.errors import NotFound
 from tracker.tenants.tasks import enqueue
 
+MOST = 2**63 - 1
+
 
 class SubjectSerializer(serializers.Serializer):
     type = serializers.CharField()
@@ -94,7 +96,11 @@ class EventViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("after", int, description="only events with a higher sequence"),
+            OpenApiParameter(
+                "after",
+                {"type": "integer", "minimum": 0, "maximum": MOST},
+                description="only events with a higher sequence",
+            ),
             OpenApiParameter("type", str, many=True, description="only these types; may be repeated"),
             OpenApiParameter("subject_id", str, description="only what happened to this object"),
         ],
@@ -108,7 +114,7 @@ class EventViewSet(RetrieveModelMixin, ListModelMixin, TrackerViewSet):
             return events
         asked = self.request.query_params
         if after := asked.get("after"):
-            number = serializers.IntegerField(min_value=0, max_value=2**63 - 1).run_validation(after)
+            number = serializers.IntegerField(min_value=0, max_value=MOST).run_validation(after)
             events = events.filter(seq__gt=number)
         if types := asked.getlist("type"):
             events = events.filter(type__in=types)

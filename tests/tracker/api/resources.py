@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
+
+from bookings.makegoods.offers import offer_makegood
+from bookings.makegoods.ranking import RankedSlot, ranked_slots
 from bookings.makegoods.services import open_makegood
+from bookings.models import BillingLine
 from etl.models import Import
 from matchmaking.models import Feedback, Match, Run
 from tests.factories import (
+    IN_A_WEEK,
     NOON,
     make_ad_unit,
     make_booking,
@@ -70,6 +77,34 @@ def _import() -> Import:
 
 def _case() -> Any:
     return open_makegood(booking=make_booking(), reason="by_hand", owed_impressions=500, by=SYSTEM, at=NOON)
+
+
+def _offer() -> Any:
+    """An offer of a case that waits for its answer."""
+    case = _case()
+    slot = RankedSlot(case.booking.ad_unit, None, IN_A_WEEK, IN_A_WEEK + timedelta(days=7), 500, "covers_all", "alike")
+    return offer_makegood(case=case, slots=[slot], by=SYSTEM, at=timezone.now()).offer
+
+
+def _offer_of_free_slots() -> dict[str, Any]:
+    line = make_booking(ad_unit=make_ad_unit(delivery="dynamic"))
+    case = open_makegood(booking=line, reason="by_hand", owed_impressions=500, by=SYSTEM, at=NOON)
+    return {"makegood_id": case.pk, "slots": [slot.key for slot in ranked_slots(case, at=timezone.now())][:2]}
+
+
+def _billed() -> BillingLine:
+    return BillingLine.objects.create(
+        booking=make_booking(),
+        first_day=NOON.date(),
+        last_day=IN_A_WEEK.date(),
+        basis="cpm_delivered",
+        impressions=8_000,
+        gross_cents=20_000,
+        commission_cents=3_000,
+        net_cents=17_000,
+        currency="EUR",
+        released_at=NOON,
+    )
 
 
 def _event() -> Any:
@@ -167,6 +202,17 @@ RESOURCES = [
         change=("PATCH", "", {"owed_impressions": 400, "reason": "recounted"}),
         scope="io",
     ),
+    Resource(
+        "makegoods/offers",
+        "offer_id",
+        _offer,
+        _member("io_id"),
+        "offered_at",
+        post=_offer_of_free_slots,
+        change=("POST", "/withdraw", None),
+        scope="io",
+    ),
+    Resource("billing-lines", "billing_line_id", _billed, _member("io_id"), "released_at", scope="io"),
     Resource("matches", "match_id", _match, _member("advertiser_id"), "score", scope="match"),
     Resource(
         "match/runs",

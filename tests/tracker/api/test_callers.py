@@ -163,7 +163,8 @@ def test_one_caller_does_not_use_up_anothers_share(api, api_of, tenant, monkeypa
 @pytest.mark.parametrize(
     ("refusal", "status"),
     [
-        (DomainError("bad", "x"), 400),
+        (DomainError("bad", "x"), 422),
+        (DomainError("bad", "x", status=400), 400),
         (Conflict("taken", "x"), 409),
         (Forbidden("no", "x"), 403),
         (NotFound("gone", "x"), 404),

@@ -56,17 +56,17 @@ def test_only_administrators_make_keys(tenant, api_of, role):
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "status"),
     [
-        {"name": ""},
-        {"scopes": []},
-        {"scopes": ["DROP TABLE"]},
-        {"role": "emperor"},
-        {"allowed_networks": ["everywhere"]},
+        ({"name": ""}, 400),
+        ({"scopes": []}, 400),
+        ({"scopes": ["DROP TABLE"]}, 400),
+        ({"role": "emperor"}, 422),
+        ({"allowed_networks": ["everywhere"]}, 422),
     ],
 )
-def test_a_wish_that_makes_no_sense_is_a_400(api, fields):
-    assert make(api, **fields).status_code == 400
+def test_a_wish_that_makes_no_sense_is_refused(api, fields, status):
+    assert make(api, **fields).status_code == status
 
 
 def patch(client, key_id, **fields):

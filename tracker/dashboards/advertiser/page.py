@@ -80,7 +80,7 @@ def advertiser_scope(principal: Any, params: Mapping[str, str], *, at: datetime)
 def _weeks(params: Mapping[str, str], at: datetime) -> Period:
     wanted = params.get("weeks") or str(DEFAULT_WEEKS)
     if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= LONGEST_WEEKS):
-        raise DomainError("bad_weeks", _("weeks is a whole number from 1 to 26."))
+        raise DomainError("bad_weeks", _("weeks is a whole number from 1 to 26."), status=400)
     today = at.astimezone(words.house_zone()).date()
     monday = today - timedelta(days=today.weekday())
     return Period(monday, monday + timedelta(days=7 * int(wanted) - 1), int(wanted))

@@ -44,7 +44,7 @@ def ops_scope(principal: Any, params: Mapping[str, str], *, at: datetime) -> Sco
     """
     named = params.get("period") or DEFAULT
     if named not in MONTHS:
-        raise DomainError("bad_period", _("A period is month, quarter or year."), allowed=list(MONTHS))
+        raise DomainError("bad_period", _("A period is month, quarter or year."), status=400, allowed=list(MONTHS))
     today = at.astimezone(words.house_zone()).date()
     first = _start(today, MONTHS[named])
     before = Period(_start(first - timedelta(days=1), MONTHS[named]), first - timedelta(days=1), None)
