@@ -150,3 +150,10 @@ describe(
 describe(
     "redemptions.imported", "a sponsor's report of orders by code was taken in", sponsor_id=ID, source=TEXT, rows=COUNT
 )
+describe(
+    "redemptions.taken_back",
+    "rows of a sponsor's report of orders were taken back",
+    sponsor_id=ID,
+    source=TEXT,
+    rows=COUNT,
+)

@@ -107,6 +107,7 @@ class UploadSerializer(serializers.Serializer):
     span = serializers.ChoiceField(choices=["all", "some"], required=False, help_text="whether it counts all time")
     time_zone = serializers.CharField(required=False, max_length=64, help_text="of times without an offset")
     currency = serializers.RegexField(r"^[A-Z]{3}$", required=False, help_text="of its money, for example EUR")
+    sponsor_id = serializers.UUIDField(required=False, help_text="a report of sales: which advertiser it is from")
     revision = serializers.IntegerField(required=False, min_value=0, max_value=999_999, help_text="of an order's file")
     encoding = EncodingField(required=False, allow_blank=True, default="", help_text="when it is not UTF-8")
 
@@ -149,7 +150,8 @@ class UploadView(TrackerView):
         form = UploadSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         given = dict(form.validated_data)
-        asked = {name: {"podcast": "podcast_id", "episode": "episode_id"}.get(name, name) for name in ASKED}
+        by_id = ("podcast", "episode", "sponsor")
+        asked = {name: f"{name}_id" if name in by_id else name for name in ASKED}
         answers = {name: str(given.pop(field)) for name, field in asked.items() if field in given}
         run = services.start_import(by=self.actor, at=self.now, answers=answers, **given)
         enqueue(run_imports)
@@ -269,7 +271,7 @@ class ImportViewSet(ImportReadView, RetrieveModelMixin, ListModelMixin, TrackerV
     @extend_schema(request=None, responses=ImportSerializer)
     @action(detail=True, methods=["post"])
     def undo(self, request: Request, import_id: str) -> Response:
-        """Take back what a completed import of figures brought, exactly."""
+        """Take back what a completed import brought, exactly."""
         return self.answer(services.undo_import(import_run=self.get_object(), by=self.actor, at=self.now))
 
 

@@ -112,7 +112,12 @@ def _way(
 
 def shown_kind(kind: str) -> str:
     """Return what comes in by a way in, in words."""
-    names = {"metrics_daily": _("Metrics files"), "io_bookings": _("Bookings files"), "io_orders": _("Order files")}
+    names = {
+        "metrics_daily": _("Metrics files"),
+        "io_bookings": _("Bookings files"),
+        "io_orders": _("Order files"),
+        "redemptions": _("Sales by promo code"),
+    }
     return str(names.get(kind, kind))
 
 

@@ -68,6 +68,11 @@ def bookings_template(*, today: date) -> Iterator[str]:
     return csv_lines(header, (row(unit) for unit in units[:MOST_TEMPLATE_ROWS]))
 
 
+def sales_template(*, today: date) -> Iterator[str]:
+    """Yield the header of a report of sales by code; one advertiser fills it in, so it holds nobody's codes."""
+    return csv_lines(["promo_code", "day", "orders", "revenue", "new_customers"], [])
+
+
 def rejected_rows(run: Import) -> Iterator[str]:
     """Yield the cells of an import that could not be taken, as CSV."""
     found = issues_of(run).values_list("line", "column", "value", "reason").iterator()

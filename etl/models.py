@@ -133,7 +133,7 @@ class ImportProfile(models.Model):
     header = models.JSONField()
     columns = models.JSONField()
     dimension = models.CharField(max_length=16, blank=True)
-    # "metrics", or "bookings": lines of orders that carry a number of somebody else.
+    # "metrics"; "bookings": lines of orders that carry a number of somebody else; "sales": a sponsor's sales by code.
     kind = models.CharField(max_length=10, default="metrics", db_default="metrics")
     created_by = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -155,6 +155,7 @@ class WaitingRow(models.Model):
     class Kind(models.TextChoices):
         EPISODE = "episode", _("figures of an unknown episode")
         BOOKING = "booking", _("a line that cannot be booked yet")
+        REDEMPTION = "redemption", _("sales by an unknown code")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -231,3 +232,22 @@ class LineChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.io_id} by line {self.line}"
+
+
+class RedemptionStep(models.Model):
+    """What an import did to a sponsor's sales of one code and day: what stood before (None: nothing), and after."""
+
+    import_run = models.ForeignKey("etl.Import", on_delete=models.CASCADE, related_name="redemption_steps")
+    sponsor = models.ForeignKey("deals.Sponsor", on_delete=models.CASCADE, related_name="+")
+    promo_code = models.CharField(max_length=40)
+    day = models.DateField()
+    before = models.JSONField(null=True)
+    after = models.JSONField()
+    is_undone = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "etl_redemption_steps"
+        indexes = [models.Index(fields=["sponsor", "promo_code", "day"], name="redemption_step_place")]
+
+    def __str__(self) -> str:
+        return f"{self.promo_code} {self.day}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Count, Max, Q, QuerySet
 
+from deals.models import Sponsor
 from etl.models import Import, RowIssue, WaitingRow
 
 # CONTRACT, alerts.
@@ -43,6 +44,11 @@ def waiting_rows() -> QuerySet[WaitingRow]:
         import_run__undone_at=None,
     )
     return rows.order_by("import_run__created_at", "line", "row_id")
+
+
+def sponsors_in_order() -> QuerySet[Sponsor]:
+    """Return the advertisers that were not merged into another, by name."""
+    return Sponsor.objects.filter(merged_into=None).order_by("name")
 
 
 def issues_of(import_run: Import) -> QuerySet[RowIssue]:

@@ -12,6 +12,7 @@ from etl.models import Import
 from etl.profiles import normal_names
 from etl.profiles.mapped import DIMENSIONS, FIELDS
 from etl.profiles.orders import ORDER_FIELDS
+from etl.profiles.redemptions import SALES_FIELDS
 from etl.records import CellError
 from etl.services.profile_file import podcast_called
 from metrics.models import Episode
@@ -31,7 +32,13 @@ def mapping_of(asked: dict[str, Any]) -> dict[str, Any]:
     for place, name in enumerate(names):
         sample = [row[place] if place < len(row) else "" for row in asked.get("sample", [])]
         columns.append((name, [(text, _read_as(text)) for text in sample]))
-    return {"columns": columns, "fields": FIELDS, "dimensions": DIMENSIONS, "order_fields": ORDER_FIELDS}
+    return {
+        "columns": columns,
+        "fields": FIELDS,
+        "dimensions": DIMENSIONS,
+        "order_fields": ORDER_FIELDS,
+        "sales_fields": SALES_FIELDS,
+    }
 
 
 def _read_as(text: str) -> str:

@@ -26,6 +26,7 @@ from etl.api import progress_of
 from etl.models import Import
 from etl.profiles.mapped import AUDIENCE_FIELDS, FIELDS
 from etl.profiles.orders import ORDER_FIELDS
+from etl.profiles.redemptions import SALES_FIELDS
 from etl.services.questions import ASKED
 from etl.tasks import run_imports
 from etl.unpack import CHOSEN_ENCODINGS
@@ -41,6 +42,12 @@ SHEETS_FLAG = "ENABLE_GOOGLE_SHEETS_IMPORT"
 FLAGS = (FLAG, SHEETS_FLAG)
 ISSUES_SHOWN = 200
 MOST_EPISODES = 500
+# What the columns of each kind of file may mean, and how the form's fields are called.
+MAPPED = {
+    "metrics": ((*FIELDS, *AUDIENCE_FIELDS), "column"),
+    "bookings": (ORDER_FIELDS, "order"),
+    "sales": (SALES_FIELDS, "sales"),
+}
 Page = Callable[..., HttpResponse]
 
 
@@ -173,9 +180,10 @@ def check_again(request: HttpRequest, import_id: UUID) -> HttpResponse:
 def map_columns(request: HttpRequest, import_id: UUID) -> HttpResponse:
     """Learn what the columns of a file mean, and check it anew."""
     run = get_object_or_404(Import, pk=import_id)
-    kind = "bookings" if request.POST.get("kind") == "bookings" else "metrics"
-    names = ORDER_FIELDS if kind == "bookings" else (*FIELDS, *AUDIENCE_FIELDS)
-    prefix = "order" if kind == "bookings" else "column"
+    kind = request.POST.get("kind", "metrics")
+    if kind not in MAPPED:
+        raise Http404
+    names, prefix = MAPPED[kind]
     columns = {name: request.POST.get(f"{prefix}_{name}", "") for name in names}
     try:
         services.save_profile(
@@ -271,7 +279,12 @@ def rejected(request: HttpRequest, import_id: UUID) -> HttpResponse:
 @import_page("etl.view_import")
 def template(request: HttpRequest, kind: str) -> HttpResponse:
     """A file to fill in, with the house's own ids."""
-    make = {"metrics_daily": exports.metrics_template, "io_bookings": exports.bookings_template}.get(kind)
+    templates = {
+        "metrics_daily": exports.metrics_template,
+        "io_bookings": exports.bookings_template,
+        "redemptions": exports.sales_template,
+    }
+    make = templates.get(kind)
     if make is None:
         raise Http404
     return _csv(make(today=timezone.now().date()), f"{kind}.csv")
@@ -295,6 +308,8 @@ def _asked(run: Import) -> dict[str, Any]:
     given = run.metadata.get("answers", {})
     if "podcast" in shown["asks"]:
         shown["podcasts"] = shows_in_order()
+    if "sponsor" in shown["asks"]:
+        shown["sponsors"] = queries.sponsors_in_order()
     if "episode" in shown["asks"] and given.get("podcast"):
         shown["episodes"] = episodes_of(podcast_id=UUID(given["podcast"]))[:MOST_EPISODES]
     if "time_zone" in shown["asks"]:

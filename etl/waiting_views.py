@@ -1,4 +1,4 @@
-"""The queue: rows of unknown episodes and lines of orders that wait for a person. One click each."""
+"""The queue: rows of unknown episodes or codes and lines of orders that wait for a person. One click each."""
 
 from collections import defaultdict
 from typing import Any
@@ -20,6 +20,7 @@ from deals.models import Campaign
 from etl import queries, services
 from etl.matching import name_key
 from etl.models import WaitingRow
+from etl.services.sales_file import UNKNOWN_CODE
 from etl.views import import_page
 from metrics.models import Episode, Podcast
 from metrics.queries import shows_in_order
@@ -82,7 +83,7 @@ def _with_choices(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if row.code in choices:
             name, found = choices[row.code]
             entry[name] = found
-        elif row.code != "order_sent":
+        elif row.code not in ("order_sent", UNKNOWN_CODE):
             chosen = row.import_run.metadata.get("answers", {}).get("podcast")
             entry["podcast"] = shows.get(UUID(chosen)) if chosen else by_title.get(name_key(row.show or "\0"))
     wanted = {entry["podcast"].pk for entry in entries if entry.get("podcast")}
@@ -129,6 +130,9 @@ def _taken(request: HttpRequest, row: WaitingRow) -> int:
             podcast=Podcast.objects.filter(pk=UUID(show)).first() if show else None,
             **act,
         )
+    if row.kind == Kind.REDEMPTION:
+        show = Podcast.objects.filter(pk=UUID(chosen)).first() if chosen else None
+        return services.answer_code(row=row, podcast=show, **act)
     found: Any = None
     if chosen:
         model: Any = {"unknown_deal": Campaign, "unknown_ad_unit": AdUnit}.get(row.code, Episode)

@@ -61,7 +61,7 @@ def note_import(event: Event) -> None:
     _note(event, podcasts=shows | {UUID(pk) for pk in event.data.get("podcast_ids", [])})
 
 
-@subscribe("redemptions.imported")
+@subscribe("redemptions.imported", "redemptions.taken_back")
 def note_redemptions(event: Event) -> None:
     """Orders by promo code are part of how a sponsor's past placements went."""
     _note(event, sponsors=[UUID(event.subject_id)])

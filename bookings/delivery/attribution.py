@@ -40,6 +40,7 @@ class Attribution:
     lines: int
     clicks: int | None
     orders: int | None
+    new_customers: int | None
     revenue_cents: int | None
     spent_cents: int | None
     ecpm_cents: int | None
@@ -69,7 +70,7 @@ def attribution_of_campaign(campaign: Campaign, *, at: datetime) -> Attribution 
 def _seen_of(paces: Sequence[BookingPace], at: datetime) -> Attribution:
     today = at.astimezone(UTC).date()
     spans = {pace.booking.pk: (pace.first_day, min(pace.last_day + timedelta(days=TAIL_DAYS), today)) for pace in paces}
-    orders, revenue = _sales(paces, spans)
+    orders, revenue, new_customers = _sales(paces, spans)
     spent, delivered = _sum_if_known(_spent(pace) for pace in paces), _sum_if_known(pace.delivered for pace in paces)
     currencies = {pace.booking.order.currency for pace in paces}
     if len(currencies) > 1:
@@ -83,6 +84,7 @@ def _seen_of(paces: Sequence[BookingPace], at: datetime) -> Attribution:
         lines=len(paces),
         clicks=_clicks(paces, spans),
         orders=orders,
+        new_customers=new_customers,
         revenue_cents=revenue,
         spent_cents=spent,
         ecpm_cents=_ratio(spent, delivered, times=1000),
@@ -113,8 +115,8 @@ def _clicks(paces: Sequence[BookingPace], spans: Spans) -> int | None:
     return sum(clicks for link, day, clicks in rows if _is_within(day, pairs[pair_of[link]]))
 
 
-def _sales(paces: Sequence[BookingPace], spans: Spans) -> tuple[int | None, int | None]:
-    """Orders and revenue that named the codes of these lines, each day of a code once.
+def _sales(paces: Sequence[BookingPace], spans: Spans) -> tuple[int | None, int | None, int | None]:
+    """Orders, revenue and new customers that named the codes of these lines, each day of a code once.
 
     Where two sources report one code, the one that reports most days is taken; sources are never added up.
     """
@@ -126,18 +128,18 @@ def _sales(paces: Sequence[BookingPace], spans: Spans) -> tuple[int | None, int 
         sponsor__in={pace.booking.campaign.sponsor_id for pace in paces},
         promo_code__in=codes,
         day__range=_reach(spans),
-    ).values_list("promo_code", "source", "day", "orders", "revenue_cents")
-    told: dict[str, dict[str, list[tuple[int, int | None]]]] = defaultdict(lambda: defaultdict(list))
-    for code, source, day, orders, revenue in rows:
+    ).values_list("promo_code", "source", "day", "orders", "revenue_cents", "new_customers")
+    told: dict[str, dict[str, list[tuple[int | None, ...]]]] = defaultdict(lambda: defaultdict(list))
+    for code, source, day, *figures in rows:
         if _is_within(day, codes[code]):
-            told[code][source].append((orders, revenue))
+            told[code][source].append(tuple(figures))
     kept = [
         row
         for sources in told.values()
         for row in sources[min(sources, key=lambda name, days=sources: (-len(days[name]), name))]  # type: ignore[misc]
     ]
-    revenues = [revenue for _orders, revenue in kept if revenue is not None]
-    return (sum(orders for orders, _revenue in kept) if kept else None, sum(revenues) if revenues else None)
+    orders, revenue, new_customers = (_sum_of_known(row[place] for row in kept) for place in range(3))
+    return orders, revenue, new_customers
 
 
 def _is_shared(paces: Sequence[BookingPace]) -> bool:
@@ -162,6 +164,11 @@ def _reach(spans: Spans) -> tuple[date, date]:
 
 def _is_within(day: date, spans: Iterable[tuple[date, date]]) -> bool:
     return any(first <= day <= last for first, last in spans)
+
+
+def _sum_of_known(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _sum_if_known(values: Iterable[int | None]) -> int | None:

@@ -84,7 +84,9 @@ class AnswerForm(forms.Form):
 class RedemptionsForm(forms.Form):
     """A sponsor's report of sales by code and day."""
 
-    file = forms.FileField(label=_("Redemptions, CSV"), help_text=_("promo_code,day,orders,revenue_cents"))
+    file = forms.FileField(
+        label=_("Redemptions, CSV"), help_text=_("promo_code,day,orders,revenue_cents,new_customers")
+    )
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]

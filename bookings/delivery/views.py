@@ -205,7 +205,6 @@ def redemptions_import(request: HttpRequest, booking: IOBooking) -> str:
         read = import_redemptions(
             lines=text,
             sponsor=booking.campaign.sponsor,
-            source="sponsor report",
             by=request.user,
             at=timezone.now(),
         )

@@ -170,6 +170,7 @@ class Redemption(models.Model):
     day = models.DateField()
     orders = models.PositiveBigIntegerField()
     revenue_cents = models.PositiveBigIntegerField(null=True, blank=True)
+    new_customers = models.PositiveBigIntegerField(null=True, blank=True)
     source = models.CharField(max_length=40)
     recorded_at = models.DateTimeField()
 

@@ -83,6 +83,7 @@ class Answers:
     zone: tzinfo = UTC
     currency: str = ""
     revision: int | None = None
+    sponsor: str = ""
     latest: date = date.max
 
 

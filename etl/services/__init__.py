@@ -9,8 +9,10 @@ from etl.services.starting import cancel_import, check_again, import_checked, st
 from etl.services.undoing import can_undo, undo_import
 from etl.services.waiting import dismiss_rows, link_episode
 from etl.services.waiting_lines import answer_lines
+from etl.services.waiting_sales import answer_code
 
 __all__ = [
+    "answer_code",
     "answer_lines",
     "can_undo",
     "cancel_import",

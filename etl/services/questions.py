@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from etl.cells import day_of
 from etl.matching import name_key
 from etl.profiles import Answers
+from etl.queries import sponsors_in_order
 from metrics.models import Podcast
 from tracker.lib.errors import DomainError
 from tracker.tenants.context import current_tenant
@@ -21,6 +22,7 @@ ASKED = {
     "time_zone": "in which time zone its times are written",
     "currency": "in which currency its money is",
     "revision": "which revision of the order it is",
+    "sponsor": "which advertiser it is from",
 }
 # Asked only when a row needs it.
 WHEN_NEEDED = frozenset({"day_first"})
@@ -47,6 +49,8 @@ def question(profile: Asking, missing: list[str], *, file_name: str) -> Question
     suggested = dict(profile.suggested(file_name))
     if show := suggested.pop("podcast", ""):
         suggested |= _show_called(show)
+    if name := suggested.pop("sponsor", ""):
+        suggested |= _sponsor_within(name)
     if "time_zone" in missing:
         suggested.setdefault("time_zone", current_tenant().time_zone)
     if "currency" in missing:
@@ -75,6 +79,7 @@ def answers_of(profile: Asking, given: Mapping[str, Any], *, latest: date, file_
         zone=_zone(given.get("time_zone", "")),
         currency=given.get("currency", house),
         revision=int(given["revision"]) if given.get("revision") else None,
+        sponsor=given.get("sponsor", ""),
         latest=latest,
     )
 
@@ -91,3 +96,10 @@ def _show_called(title: str) -> dict[str, str]:
     wanted = name_key(title)
     found = [one for one in Podcast.objects.only("podcast_id", "title") if name_key(one.title) == wanted]
     return {"podcast": str(found[0].pk)} if len(found) == 1 else {}
+
+
+def _sponsor_within(file_name: str) -> dict[str, str]:
+    """The one advertiser whose name stands in a file's name."""
+    words = f" {name_key(file_name.rsplit('.', 1)[0].replace('_', ' ').replace('-', ' '))} "
+    found = [one for one in sponsors_in_order().only("sponsor_id", "name") if f" {name_key(one.name)} " in words]
+    return {"sponsor": str(found[0].pk)} if len(found) == 1 else {}

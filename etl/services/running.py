@@ -15,6 +15,7 @@ from django.utils import timezone
 from etl.models import Import
 from etl.profiles import Profile, detected, normal_names
 from etl.profiles.orders import OrderProfile
+from etl.profiles.redemptions import SalesProfile
 from etl.readers import TableFile, UnreadableFile
 from etl.records import BOOKINGS, METRICS, Header, HeaderError, is_near_contract, read_header
 from etl.services.bookings_file import MOST_ROWS, BookingsReading, TooManyRows, write_bookings
@@ -25,6 +26,7 @@ from etl.services.orders_file import OrdersReading, detected_orders, order_profi
 from etl.services.profile_file import ProfileReading, own_profiles, profile_of
 from etl.services.profile_writing import keep_waiting, write_profile
 from etl.services.questions import Question
+from etl.services.sales_file import SalesReading, detected_sales, write_sales
 from etl.services.sheets import SOURCE as GOOGLE_SHEETS
 from etl.services.sheets import fetch_sheet, remember_answers
 from etl.tables import TITLE_ROWS, find_header, named_rows, numbered_rows
@@ -42,8 +44,12 @@ TURN_SECONDS = 60
 CONTRACT_KINDS = (METRICS, BOOKINGS)
 HOST_FILE = "host_report"
 ORDERS = "io_orders"
+SALES = "redemptions"
 
-Reading = MetricsReading | BookingsReading | ProfileReading | OrdersReading
+# Readings by a profile, and the profiles themselves.
+ByProfile = ProfileReading | OrdersReading | SalesReading
+AnyProfile = Profile | OrderProfile | SalesProfile
+Reading = MetricsReading | BookingsReading | ByProfile
 SAMPLE = 5
 UNKNOWN = "Nobody knows this header yet. Say which column means what, and it is remembered."
 
@@ -190,31 +196,37 @@ def _contract_header(stream: BinaryIO, kind: str) -> tuple[TableFile, Header]:
 
 def _read_by_profile(
     run: Import, stream: BinaryIO, latest: date, issues: IssueKeeper, pulse: Pulse, refused: str
-) -> ProfileReading | OrdersReading:
+) -> ByProfile:
     """Read a file by the profile that a person chose, or that its header fits. Raises Question."""
     with closing(numbered_rows(stream)) as rows:
-        known: Callable[[list[str]], Profile | OrderProfile | None] = partial(_profile_for, run)
+        known: Callable[[list[str]], AnyProfile | None] = partial(_profile_for, run)
         found, sample = find_header(rows, known)
         if found is None:
             asked = {"header": sample[0] if sample else [], "sample": sample[1 : 1 + SAMPLE]}
             raise Question("header_unknown", f"{refused}. {UNKNOWN}" if refused else UNKNOWN, **asked)
         header = found[0]
-        profile = cast(Profile | OrderProfile, found[1])
-        reading: ProfileReading | OrdersReading
+        profile = cast(AnyProfile, found[1])
+        reading: ByProfile
         if isinstance(profile, OrderProfile):
             reading = OrdersReading(run, profile, latest=latest, issues=issues, pulse=pulse)
+        elif isinstance(profile, SalesProfile):
+            reading = SalesReading(run, profile, latest=latest, issues=issues, pulse=pulse)
         else:
             reading = ProfileReading(run, profile, latest=latest, issues=issues, pulse=pulse)
         reading.take(named_rows(rows, header, passed_over=reading.passed_over))
     return reading
 
 
-def _profile_for(run: Import, cells: list[str]) -> Profile | OrderProfile | None:
+def _profile_for(run: Import, cells: list[str]) -> AnyProfile | None:
     key = run.metadata.get("profile", "")
     chosen = (profile_of(key) or order_profile_of(key)) if key else None
     if chosen is not None:
         return chosen if chosen.fits(normal_names(cells), run.file_name) else None
-    return detected(cells, own_profiles(), run.file_name) or detected_orders(cells, run.file_name)
+    of_sales = detected_sales(cells, key=key) if key else None
+    if of_sales is not None:
+        return of_sales
+    of_figures = detected(cells, own_profiles(), run.file_name)
+    return of_figures or detected_orders(cells, run.file_name) or detected_sales(cells)
 
 
 def _note_read(run: Import, reading: Reading) -> None:
@@ -228,14 +240,16 @@ def _note_read(run: Import, reading: Reading) -> None:
 def _kind_of(reading: Reading) -> str:
     if isinstance(reading, ProfileReading):
         return HOST_FILE
+    if isinstance(reading, SalesReading):
+        return SALES
     return ORDERS if isinstance(reading, OrdersReading) else reading.header.kind
 
 
 def _check_rows(run: Import, reading: Reading, issues: IssueKeeper) -> None:
     if not reading.rows:
         raise Refused("The file names its columns and has no rows.")
-    if reading.waiting and run.is_dry_run:
-        return  # The page asks what these are.
+    if reading.waiting and not (run.is_strict and not run.is_dry_run):
+        return  # Rows that wait for a person are not refused: the page and the queue ask what they are.
     if issues.rows >= reading.rows:
         raise Refused("None of the rows can be taken; the list says why for each.")
     if run.is_strict and issues.rows:
@@ -248,11 +262,12 @@ def _write(run: Import, reading: Reading, issues: IssueKeeper, at: datetime) -> 
         return Written(*write_metrics(run, reading, at=at))
     if isinstance(reading, ProfileReading):
         return Written(*write_profile(run, reading, at=at))
-    if isinstance(reading, OrdersReading):
+    if isinstance(reading, SalesReading):
+        written = Written(*write_sales(run, reading, at=at))
+    elif isinstance(reading, OrdersReading):
         written = Written(*write_orders(run, reading, at=at))
-        _check_rows(run, reading, issues)
-        return written
-    written = Written(*write_bookings(run, reading, at=at))
+    else:
+        written = Written(*write_bookings(run, reading, at=at))
     _check_rows(run, reading, issues)
     return written
 

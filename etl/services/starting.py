@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
+from deals.models import Sponsor
 from etl.models import Import
 from etl.profiles import WHOLE_SHOW
 from etl.records import BOOKINGS, METRICS, shown
@@ -129,6 +130,10 @@ def options_of(encoding: str, answers: Mapping[str, str]) -> dict[str, Any]:
         )
         if not episodes.exists():
             raise DomainError("unknown_episode", "There is no such episode in this show.", field="episode")
+    if "sponsor" in given:
+        known = _ID.fullmatch(given["sponsor"]) and Sponsor.objects.filter(pk=given["sponsor"]).exists()
+        if not known:
+            raise DomainError("unknown_sponsor", "No such advertiser here.", field="sponsor")
     if "podcast" in given:
         known = _ID.fullmatch(given["podcast"]) and Podcast.objects.filter(pk=given["podcast"]).exists()
         if not known:

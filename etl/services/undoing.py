@@ -8,6 +8,7 @@ from django.db import transaction
 
 from etl.models import Import
 from etl.services.lines import take_back_lines
+from etl.services.sales_file import take_back_sales
 from metrics import reports
 from metrics import services as metrics
 from metrics.models import AudienceShare, Episode, MetricSource, Podcast
@@ -34,12 +35,18 @@ def undo_import(*, import_run: Import, by: HasActor | Actor, at: datetime) -> Im
     podcast_ids = sorted(map(str, shows))
     forgotten = reports.forget_reports(import_id=run.pk, at=at, label=f"undo {run.file_name}")
     lines = take_back_lines(run, by=by, at=at)
+    sales_removed, sales_restored, sales_kept = take_back_sales(run, by=by, at=at)
     told: dict[str, Any] = {
-        "removed": undone.removed + forgotten.removed + lines.removed,
-        "restored": undone.restored + forgotten.restored + lines.restored,
-        "kept": undone.kept + len(forgotten.kept) + len(lines.kept),
+        "removed": undone.removed + forgotten.removed + lines.removed + sales_removed,
+        "restored": undone.restored + forgotten.restored + lines.restored + sales_restored,
+        "kept": undone.kept + len(forgotten.kept) + len(lines.kept) + len(sales_kept),
     }
-    kept_rows = [*_kept(undone.kept_first), *_kept_reports(forgotten.kept[:KEPT_SHOWN]), *lines.kept[:KEPT_SHOWN]]
+    kept_rows = [
+        *_kept(undone.kept_first),
+        *_kept_reports(forgotten.kept[:KEPT_SHOWN]),
+        *lines.kept[:KEPT_SHOWN],
+        *sales_kept[:KEPT_SHOWN],
+    ]
     run.metadata = {**run.metadata, "undo": {**told, "by": actor_of(by).label, "kept_rows": kept_rows}}
     run.undone_at = at
     run.save(update_fields=["metadata", "undone_at"])

@@ -10,6 +10,7 @@ from django_tenants.utils import tenant_context
 
 from etl.models import Import
 from etl.services import run_waiting_imports
+from metrics.models import DailyRollup
 from tests.etl.files import bring_in, metrics_csv, upload
 from tests.factories import make_episode
 
@@ -133,5 +134,6 @@ def test_an_episode_of_another_tenant_is_unknown_here(tenant, other_tenant):
 
     run = bring_in(metrics_csv(f"2026-03-01,{foreign.pk},host,5,,,,,"))
 
-    assert (run.status, run.records_imported) == ("failed", 0)
+    assert (run.status, run.records_imported, run.records_failed) == ("completed", 0, 1)
     assert run.issues.get().code == "unknown_episode"
+    assert not DailyRollup.objects.exists()

@@ -73,6 +73,18 @@ def test_the_queue_lists_each_name_once_and_takes_or_leaves_it_by_one_click(staf
     assert sum(DailyRollup.objects.filter(podcast=show).values_list("downloads", flat=True)) == 50
 
 
+def test_a_file_of_only_unknown_episodes_waits_in_the_queue_like_any_other(staff, tenant):
+    show = make_podcast(title="New home")
+    run = bring_in(metrics_csv(f"2026-03-01,{LOST},host,20,,,,,"))
+    assert (run.status, run.records_imported, run.records_failed) == ("completed", 0, 1)
+
+    assert LOST in staff.get("/imports/waiting").text
+    row = WaitingRow.objects.get()
+    staff.post(f"/imports/waiting/{row.pk}", {"podcast": str(show.pk), "choice": ""})
+
+    assert DailyRollup.objects.get().downloads == 20
+
+
 def test_the_queue_asks_as_often_for_one_name_as_for_many(staff, tenant):
     episode = make_episode()
     half_known(episode)

@@ -169,7 +169,7 @@ def test_orders_by_promo_code_move_the_history_of_their_pair(settled):
 
     for name, orders in (("sells", 90), ("lags", 10)):
         lines = ["promo_code,day,orders", f"{name.upper()},2026-11-20,{orders}"]
-        import_redemptions(lines=lines, sponsor=pairs[name], source="report", at=NOON)
+        import_redemptions(lines=lines, sponsor=pairs[name], at=NOON)
 
     assert {("sponsor", sponsor.pk) for sponsor in pairs.values()} <= heard()
     services.recalculate_changed(by=SYSTEM, at=NOON)
