@@ -1,4 +1,7 @@
-"""Google Sheets -> rows of text, by the house's service account. The only place that knows gspread."""
+"""Google Sheets -> rows of text, by the house's service account. The only place that knows gspread.
+
+Google's libraries are loaded by those who read a sheet: they would cost the start of every command and worker.
+"""
 
 import json
 import random
@@ -9,11 +12,9 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-import gspread
 import requests
 from django.conf import settings
 from django.utils import timezone
-from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 
 from tracker.lib.errors import DomainError
 
@@ -51,6 +52,9 @@ def read_sheet(
     A busy or failing server is asked up to five times within two minutes, as it wishes (Retry-After) or with growing
     pauses; a refusal is told at once. Raises SheetError.
     """
+    import gspread
+    from google.auth.exceptions import GoogleAuthError
+
     client = gspread.service_account_from_dict(_key(), scopes=SCOPES).http_client
     client.set_timeout(TIMEOUT)
     wanted = "'{}'".format(worksheet_name.replace("'", "''"))
@@ -83,6 +87,9 @@ def _key() -> dict[str, Any]:
 
 def _pause(error: Exception, attempt: int) -> float | None:
     """Return how long to wait before asking again, None when asking again is of no use."""
+    import gspread
+    from google.auth.exceptions import RefreshError, TransportError
+
     growing = min(2.0**attempt, 30.0) * random.uniform(0.75, 1.25)  # noqa: S311
     if isinstance(error, gspread.exceptions.APIError):
         response = error.response
@@ -104,6 +111,9 @@ def _retry_after(text: str) -> float | None:
 
 
 def _told(error: Exception, worksheet_name: str) -> SheetError:
+    import gspread
+    from google.auth.exceptions import GoogleAuthError, TransportError
+
     if isinstance(error, gspread.exceptions.APIError):
         status = error.response.status_code
         known = {

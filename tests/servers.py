@@ -36,6 +36,8 @@ def enter_test_environment() -> None:
     What the shell names is overruled: tests never touch a real database.
     """
     os.environ["TRACKER_STATE"] = str(STATE.folder)
+    # Tests start many processes, which would compile the product anew each time.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Processes that a test starts are told the addresses of that test.
     if "TRACKER_TEST_RUN" in os.environ:
         return

@@ -7,6 +7,8 @@ from matchmaking.api import unversioned
 from tracker.api.docs import DocsView, schema
 from tracker.api.names import also_called
 
+admin.autodiscover()
+
 api_v1: list[URLPattern | URLResolver] = [
     path("", include("etl.api")),
     path("", include("metrics.api")),

@@ -1,10 +1,13 @@
 """The bare host, owned by the platform tenant: its people's sign-in and the platform's admin. Wiring."""
 
+from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
 from tracker.lib.admin import platform_admin
 from tracker.tenants.metrics import metrics
+
+admin.autodiscover()
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -18,12 +18,13 @@ from etl.models import Import
 from matchmaking.models import Match
 from metrics.models import Podcast
 from tests.browser.axe import violations
+from tests.browser.looks import each_look, scrolls_sideways
 from tracker.accounts.models import User
 from tracker.tenants.models import Tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.demo_house]
 
-LOOKS = [(390, "light"), (1440, "dark")]
+LOOKS = ((390, "light"), (1440, "dark"))
 # What 200 % zoom leaves of 1280 pixels.
 ZOOMED = 640
 GONE = ("/no-such-page", "/sign/gone")
@@ -80,6 +81,7 @@ def of_administrator() -> list[str]:
 
 def of_every_list() -> list[str]:
     """The list of every model in the admin."""
+    admin.autodiscover()
     models = sorted((model._meta for model in admin.site._registry), key=str)
     return [reverse(f"admin:{model.app_label}_{model.model_name}_changelist") for model in models]
 
@@ -116,13 +118,12 @@ def test_each_page_is_accessible_and_fits_at_every_width(demo, live_site, page, 
     page.set_default_timeout(60_000)
     found = []
     for path in paths:
-        for width, scheme in LOOKS:
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            page.set_viewport_size({"width": width, "height": 900})
-            answer = page.goto(live_site.url(path, tenant=demo))
-            found += problems(page, answer.status, f"{path} at {width} {scheme}")
+        answer = page.goto(live_site.url(path, tenant=demo))
+        for look in each_look(page, LOOKS):
+            found += problems(page, answer.status, f"{path} at {look}")
         page.set_viewport_size({"width": ZOOMED, "height": 450})
-        found += sideways(page, f"{path} at {ZOOMED}")
+        if scrolls_sideways(page):
+            found.append(f"{path} at {ZOOMED}: scrolls sideways")
 
     assert found == [], "\n".join(found)
 
@@ -137,11 +138,10 @@ def test_each_list_of_the_admin_is_accessible_and_fits(demo, live_site, page):
     found = []
     for number, path in enumerate(paths):
         # They are drawn alike: each is seen once, in turn at each width and theme.
-        width, scheme = LOOKS[number % len(LOOKS)]
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=LOOKS[number % len(LOOKS)][1])
         answer = page.goto(live_site.url(path, tenant=demo))
-        found += problems(page, answer.status, f"{path} at {width} {scheme}")
+        for look in each_look(page, (LOOKS[number % len(LOOKS)],)):
+            found += problems(page, answer.status, f"{path} at {look}")
 
     assert found == [], "\n".join(found)
 
@@ -150,9 +150,6 @@ def problems(page, status: int, where: str) -> list[str]:
     said = [f"{where}: {words}" for words in violations(page)]
     if status != 200 and not (status == 404 and any(path in where for path in GONE)):
         said.append(f"{where}: answered {status}")
-    return said + sideways(page, where)
-
-
-def sideways(page, where: str) -> list[str]:
-    wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-    return [f"{where}: scrolls sideways"] if wide else []
+    if scrolls_sideways(page):
+        said.append(f"{where}: scrolls sideways")
+    return said

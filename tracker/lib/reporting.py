@@ -2,16 +2,18 @@
 
 from typing import Any
 
-import sentry_sdk
 import structlog
 from django.db import connection
-from sentry_sdk.integrations.logging import ignore_logger
 
 KEPT_OF_A_REQUEST = {"method", "url"}
 
 
 def report_errors_to(dsn: str, *, transport: Any = None) -> None:
     """Send unhandled errors of web and worker to this address."""
+    # Loaded where it is wanted: it would cost the start of every command.
+    import sentry_sdk
+    from sentry_sdk.integrations.logging import ignore_logger
+
     # The log line of a failed request says the same once more, with the address as it was typed.
     ignore_logger("django_structlog.middlewares.request")
     sentry_sdk.init(
