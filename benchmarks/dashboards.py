@@ -4,19 +4,24 @@ Makes a database of its own in the running embedded server, with facts of 40 sho
 and nine rows by app and by country each. Then asks for pages through the whole of Django and judges three things:
 
 - the page against the same page over the facts: the rollup's name leads to a view that adds up the rows by app, as one
-  must who keeps no totals. Everything else stays as it is;
+  must who keeps no totals, and that is read as the ORM reads it, by show and day. Both show the same figures, which is
+  checked. What the facts would take if they too were read by episode codes, as the rollup is, is told beside it;
 - the page against the time of its own SQL;
 - an unchanged page, which is a 304, and the first page after an import, which must show the new figures.
 
-Prints medians with their limits, which are meant for a million rows, and "ok" or "MISSED"; ends with 1 when missed.
+Nothing is kept between pages: each is the first one anew, save those that are unchanged. Half of the pages over the
+rollup are asked for before those over the facts, half after. Prints medians with their limits, which are meant for a
+million rows, and "ok" or "MISSED"; ends with 1 when missed.
 """
 
 import argparse
 import logging
+import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,7 +38,7 @@ OVER_FACTS, OVER_SQL = 10.0, 3.0
 # The page that is made of listener rows: pacing, revenue, downloads and curves of a show. The others hardly read any.
 JUDGED = "creator"
 
-# The same columns, added up from the rows by app (the breakdowns 1 to 5).
+# The same columns, added up from the rows by app (the breakdowns 1 to 5), whose numbers add up to the totals.
 OVER_THE_FACTS = """
 CREATE OR REPLACE VIEW metrics_daily_rollup AS
   SELECT f.day, e.episode_id, e.podcast_id, s.name AS source,
@@ -41,14 +46,19 @@ CREATE OR REPLACE VIEW metrics_daily_rollup AS
     (avg(f.completion_ppm) / 1000000.0)::numeric(7, 6) AS completion_rate,
     (avg(f.ctr_ppm) / 1000000.0)::numeric(7, 6) AS ctr,
     sum(f.conversions)::bigint AS conversions, sum(f.revenue_cents)::bigint AS revenue_cents,
-    max(b.recorded_at) AS last_updated
+    max(b.recorded_at) AS last_updated, e.code::int AS episode_code
   FROM listener_metrics f
   JOIN episodes e ON e.code = f.episode_code
   JOIN metric_sources s ON s.code = f.source_code
   JOIN metric_batches b ON b.code = f.batch_code
   WHERE f.breakdown_code BETWEEN 1 AND 5
-  GROUP BY f.day, e.episode_id, e.podcast_id, s.name
+  GROUP BY f.day, e.episode_id, e.podcast_id, e.code, s.name
 """
+
+# By the code in the facts, as the rollup tells it, in place of the one of the episode that was found by its show.
+BY_CODES = OVER_THE_FACTS.replace("e.code::int AS", "f.episode_code AS").replace(
+    "e.code, s.name", "f.episode_code, s.name"
+)
 
 # Episodes are measured from their drop on; the newest ones of each show are the most heard.
 FACTS = """
@@ -57,7 +67,7 @@ SELECT heard.day, heard.code, source, breakdown, %(batch)s,
        CASE WHEN breakdown = 0 THEN heard.n WHEN breakdown <= 5 THEN heard.n / 5 ELSE heard.n / 4 END,
        CASE WHEN breakdown = 0 THEN heard.n / 10 WHEN breakdown <= 5 THEN heard.n / 50 ELSE heard.n / 40 END
 FROM (
-    SELECT day::date AS day, e.code, 20 * (1 + 2000 / (20 * (1 + day::date - e.drops_at::date))) AS n
+    SELECT day::date AS day, e.code, 100 * (1 + 20 / (1 + day::date - e.drops_at::date)) AS n
     FROM episodes e, generate_series(e.drops_at::date, %(last)s, interval '1 day') AS day
 ) AS heard, unnest(%(sources)s::int[]) AS source, generate_series(0, %(breakdowns)s) AS breakdown
 """
@@ -87,32 +97,81 @@ def _options() -> argparse.Namespace:
 
 def _run(options: argparse.Namespace) -> int:
     from django.conf import settings
-    from django.db import connection
     from django.test.utils import override_settings
-
-    from tracker.tenants.models import Tenant
 
     settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
     facts = _prepare(options.rows)
     print(f"{facts:,} listener rows of {SHOWS} shows; medians of {options.runs} pages\n")
     with override_settings(ALLOWED_HOSTS=["*"]):
         pages = {name: _pages_of(name) for name in ("creator", "advertiser", "ops")}
-        by_rollup = {name: _measure(page, options.runs) for name, page in pages.items()}
+        few = max(3, options.runs // 3)
+        taken = {name: _measure(page, options.runs) for name, page in pages.items()}
+        shown = _main_of(pages[JUDGED]())
+        with _over_the_facts(OVER_THE_FACTS, by_codes=False):
+            over_facts = _median(_measure(pages[JUDGED], few))
+            is_same = _main_of(pages[JUDGED]()) == shown
+        with _over_the_facts(BY_CODES, by_codes=True):
+            by_codes = _median(_measure(pages[JUDGED], few))
+        taken[JUDGED] += _measure(pages[JUDGED], options.runs)
         unchanged = {name: _unchanged(page, options.runs) for name, page in pages.items()}
-        connection.set_tenant(Tenant.objects.get(schema_name="bench"))
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_get_viewdef('metrics_daily_rollup'::regclass)")
-            (as_it_is,) = cursor.fetchone()
-            cursor.execute(OVER_THE_FACTS)
-        over_facts = _measure(pages[JUDGED], max(3, options.runs // 3))
-        connection.set_tenant(Tenant.objects.get(schema_name="bench"))
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE OR REPLACE VIEW metrics_daily_rollup AS {as_it_is}")
-        is_fresh = _is_fresh_after_an_import(pages["creator"])
-    return _report(by_rollup, over_facts, unchanged, is_fresh)
+        is_fresh, first = _first_after_an_import(pages[JUDGED])
+    by_rollup = {name: _median(pages) for name, pages in taken.items()}
+    return _report(by_rollup, over_facts, by_codes, unchanged, first, is_same=is_same, is_fresh=is_fresh)
 
 
-def _report(by_rollup: Any, over_facts: Any, unchanged: Any, is_fresh: bool) -> int:
+@contextmanager
+def _over_the_facts(view: str, *, by_codes: bool) -> Iterator[None]:
+    """Let the rollup's name lead to the facts; without `by_codes` they are read as figures of many shows are."""
+    from metrics.models import RollupOfSome
+
+    few = RollupOfSome.FEW_SHOWS, RollupOfSome.FEW_EPISODES
+    as_it_is = f"CREATE OR REPLACE VIEW metrics_daily_rollup AS {_ask('metrics_daily_rollup')}"
+    _run_sql(view)
+    if not by_codes:
+        RollupOfSome.FEW_SHOWS = RollupOfSome.FEW_EPISODES = 0
+    try:
+        yield
+    finally:
+        RollupOfSome.FEW_SHOWS, RollupOfSome.FEW_EPISODES = few
+        _run_sql(as_it_is)
+
+
+def _ask(view: str) -> str:
+    from django.db import connection
+
+    _enter()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_viewdef(%s::regclass)", [view])
+        return str(cursor.fetchone()[0])
+
+
+def _run_sql(statement: str) -> None:
+    from django.db import connection
+
+    _enter()
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _enter() -> None:
+    from django.db import connection
+
+    from tracker.tenants.models import Tenant
+
+    connection.set_schema_to_public()
+    connection.set_tenant(Tenant.objects.get(schema_name="bench"))
+
+
+def _main_of(answer: Any) -> str:
+    """What a page shows: its main part, without what is drawn by chance in each answer."""
+    main = re.search(r"<main.*</main>", answer.content.decode(), re.DOTALL)
+    assert main is not None
+    return re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", main[0])
+
+
+def _report(
+    by_rollup: Any, over_facts: Any, by_codes: Any, unchanged: Any, first: float, *, is_same: bool, is_fresh: bool
+) -> int:
     verdicts = Verdicts()
     for name, (page, sql, count) in by_rollup.items():
         print(f"/dashboard/{name}: {page:.1f} ms, of which {sql:.1f} ms of SQL in {count} statements; ", end="")
@@ -120,7 +179,10 @@ def _report(by_rollup: Any, over_facts: Any, unchanged: Any, is_fresh: bool) -> 
         if name != JUDGED:
             print(f"  {page / sql:.1f} × its own SQL, which reads few listener rows or none: no limit")
     page, sql, _count = by_rollup[JUDGED]
-    print(f"/dashboard/{JUDGED} over the facts: {over_facts[0]:.1f} ms, of which {over_facts[1]:.1f} ms of SQL\n")
+    print(f"/dashboard/{JUDGED}, the first one after an import: {first:.1f} ms")
+    print(f"/dashboard/{JUDGED} over the facts: {over_facts[0]:.1f} ms, of which {over_facts[1]:.1f} ms of SQL")
+    print(f"  by codes: {by_codes[0]:.1f} ms, of which {by_codes[1]:.1f} ms of SQL; no limit\n")
+    verdicts.limit("pages that show something else over the facts", int(not is_same), "", at_most=0)
     verdicts.limit(f"{JUDGED}: page ÷ its own SQL", page / sql, "×", at_most=OVER_SQL)
     verdicts.limit(f"{JUDGED}: over the facts ÷ over the rollup", over_facts[0] / page, "×", at_least=OVER_FACTS)
     verdicts.limit("pages that were old after an import", int(not is_fresh), "", at_most=0)
@@ -265,8 +327,17 @@ def _pages_of(name: str) -> Callable[..., Any]:
     return ask
 
 
-def _measure(ask: Callable[..., Any], runs: int) -> tuple[float, float, int]:
+# A page: its seconds, those of its SQL, its statements.
+Taken = tuple[float, float, int]
+
+
+def _median(pages: list[Taken]) -> Taken:
     """Return the median page and the median of its SQL in milliseconds, and its statements."""
+    seconds, sqls, counts = zip(*pages, strict=True)
+    return 1_000 * statistics.median(seconds), 1_000 * statistics.median(sqls), max(counts)
+
+
+def _measure(ask: Callable[..., Any], runs: int) -> list[Taken]:
     from django.db import connection
 
     spent: list[float] = []
@@ -278,16 +349,16 @@ def _measure(ask: Callable[..., Any], runs: int) -> tuple[float, float, int]:
         finally:
             spent.append(time.perf_counter() - started)
 
-    pages, sqls = [], []
+    pages: list[Taken] = []
     ask()
     for _ in range(runs):
         spent.clear()
         with connection.execute_wrapper(clock):
             started = time.perf_counter()
             ask()
-            pages.append(time.perf_counter() - started)
-        sqls.append(sum(spent))
-    return 1_000 * statistics.median(pages), 1_000 * statistics.median(sqls), len(spent)
+            taken = time.perf_counter() - started
+        pages.append((taken, sum(spent), len(spent)))
+    return pages
 
 
 def _unchanged(ask: Callable[..., Any], runs: int) -> float:
@@ -301,22 +372,24 @@ def _unchanged(ask: Callable[..., Any], runs: int) -> float:
     return 1_000 * statistics.median(took)
 
 
-def _is_fresh_after_an_import(ask: Callable[..., Any]) -> bool:
-    """Import one new figure as an import does; the tag from before must be refused, and the page must differ."""
-    from django.db import connection
+def _first_after_an_import(ask: Callable[..., Any]) -> tuple[bool, float]:
+    """Import one new figure as an import does; the tag from before must be refused, and the page must differ.
 
+    Returns whether it was so, and the milliseconds of that page.
+    """
     from metrics.models import Episode
     from metrics.services import DayOfEpisode, record_metrics
-    from tracker.tenants.models import Tenant
 
     before = ask()
-    connection.set_tenant(Tenant.objects.get(schema_name="bench"))
+    _enter()
     episode = Episode.objects.filter(podcast__title="Show 0", is_published=True).latest("drops_at")
     now = datetime.now(UTC)
     day = now.date() - timedelta(days=1)
     record_metrics(rows=[DayOfEpisode(day=day, episode_id=episode.pk, source="podtrail", downloads=999_999)], at=now)
+    started = time.perf_counter()
     after = ask(**{"If-None-Match": before["ETag"]})
-    return after.status_code == 200 and after.content != before.content
+    taken = time.perf_counter() - started
+    return after.status_code == 200 and _main_of(after) != _main_of(before), 1_000 * taken
 
 
 if __name__ == "__main__":

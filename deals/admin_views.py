@@ -51,7 +51,7 @@ def move_one(request: HttpRequest, object_id: UUID, *, model_admin: "CampaignAdm
             return HttpResponseRedirect(reverse("admin:deals_campaign_change", args=[moved.pk]))
     context = {
         **model_admin.admin_site.each_context(request),
-        "opts": Campaign._meta,
+        "model_admin": model_admin,
         "title": _("Move %(deal)s") % {"deal": campaign},
         "form": form,
         "deals": [campaign],
@@ -74,7 +74,7 @@ def move_many(request: HttpRequest, deals: QuerySet[Campaign], *, model_admin: "
         return None
     context = {
         **model_admin.admin_site.each_context(request),
-        "opts": Campaign._meta,
+        "model_admin": model_admin,
         "title": ngettext("Move %(count)s deal", "Move %(count)s deals", len(chosen)) % {"count": len(chosen)},
         "form": form,
         "deals": chosen,

@@ -47,7 +47,7 @@ def board(request: HttpRequest, *, model_admin: "CampaignAdmin") -> HttpResponse
         **model_admin.admin_site.each_context(request),
         "title": _("Board"),
         "is_fullwidth": "1",
-        "opts": Campaign._meta,
+        "model_admin": model_admin,
         "lanes": [(lane, [write(card) for card in lane.cards]) for lane in shown],
         "totals": _totals(shown),
         "wanted": wanted,

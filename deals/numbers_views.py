@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET
 from deals.alerts import sentence_of, standing_alerts, without_echo
 from deals.board import quarter_bounds
 from deals.board_views import FLAG, quarter_name, quarters, this_quarter
-from deals.models import Campaign
 from deals.numbers import DIMENSIONS, cycle_time, goals, win_rates
 from deals.queries import MonthLine, deal_currencies, pipeline_forecast, win_loss
 from tracker.flags.pages import flag_required
@@ -48,7 +47,7 @@ def numbers(request: HttpRequest, *, model_admin: "CampaignAdmin") -> HttpRespon
     context = {
         **model_admin.admin_site.each_context(request),
         **_figures(quarter, currency, timezone.now()),
-        "opts": Campaign._meta,
+        "model_admin": model_admin,
         "title": _("Numbers"),
         "is_fullwidth": "1",
         "currency": currency,

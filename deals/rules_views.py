@@ -58,7 +58,7 @@ def rules(request: HttpRequest, *, model_admin: "CampaignAdmin") -> HttpResponse
         return HttpResponseRedirect(reverse("admin:deals_campaign_rules"))
     context = {
         **model_admin.admin_site.each_context(request),
-        "opts": Campaign._meta,
+        "model_admin": model_admin,
         "title": _("Rules of the pipeline"),
         "stages": stages,
         "guards": [(guard, levels[guard.code]) for guard in GUARDS],

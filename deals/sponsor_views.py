@@ -39,7 +39,7 @@ def duplicates(request: HttpRequest, *, model_admin: "SponsorAdmin") -> HttpResp
     chosen = request.GET.get("keep", "")
     context = {
         **model_admin.admin_site.each_context(request),
-        "opts": Sponsor._meta,
+        "model_admin": model_admin,
         "title": _("Duplicates"),
         "groups": [[(sponsor, deals.get(sponsor.pk, 0)) for sponsor in group] for group in groups],
         "sponsors": Sponsor.objects.filter(merged_into__isnull=True).order_by("name").only("name"),

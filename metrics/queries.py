@@ -89,7 +89,7 @@ def daily_series(
     *, podcast_ids: Iterable[UUID], first_day: date, last_day: date, source: str | None = None
 ) -> list[DailyFigure]:
     """Return a figure for each (show, source, day) with data, by day; of one source, or of each beside the others."""
-    rows = DailyRollup.objects.filter(podcast_id__in=list(podcast_ids), day__range=(first_day, last_day))
+    rows = DailyRollup.objects.of_shows(podcast_ids).filter(day__range=(first_day, last_day))
     if source is not None:
         rows = rows.filter(source=source)
     grouped = (
@@ -115,7 +115,7 @@ def episode_days(
     *, episode_ids: Iterable[UUID], source: str, first_day: date | None = None, last_day: date | None = None
 ) -> QuerySet:
     """Return rows {episode_id, day, downloads} of one source, by episode and day; for curves and pacing by episode."""
-    rows = DailyRollup.objects.filter(episode_id__in=list(episode_ids), source=source)
+    rows = DailyRollup.objects.of_episodes(episode_ids).filter(source=source)
     if first_day is not None:
         rows = rows.filter(day__gte=first_day)
     if last_day is not None:

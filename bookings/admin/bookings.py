@@ -256,7 +256,7 @@ class BookingAdmin(ServiceAdmin, BookingsAdmin):
         left = cancellation_preview(booking, at=timezone.now()) if can_cancel else None
         context = {
             **self.admin_site.each_context(request),
-            "opts": self.model._meta,
+            "model_admin": self,
             "title": _("Move booking"),
             "booking": booking,
             "back": reverse("admin:bookings_iobooking_change", args=[booking.pk]),

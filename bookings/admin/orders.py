@@ -148,7 +148,7 @@ class OrderAdmin(BookingsAdmin):
             return HttpResponseRedirect(back)
         context = {
             **self.admin_site.each_context(request),
-            "opts": self.model._meta,
+            "model_admin": self,
             "title": _("Send order"),
             "order": order,
             "back": back,

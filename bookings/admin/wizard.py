@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from bookings.admin.base import FLAG
-from bookings.models import InsertionOrder, IOBooking
+from bookings.models import IOBooking
 from bookings.queries.offers import OfferedLine, offered_lines
 from bookings.services import ChosenLine, Judged, book_lines, judge_lines
 from bookings.services.bookings import MOST_CPM_CENTS, MOST_IMPRESSIONS
@@ -141,7 +141,7 @@ def _form(
 
 def _around(request: HttpRequest, model_admin: Any, **more: Any) -> dict[str, Any]:
     site = model_admin.admin_site.each_context(request)
-    return {**site, "opts": InsertionOrder._meta, "title": _("New order"), "is_fullwidth": "1", **more}
+    return {**site, "model_admin": model_admin, "title": _("New order"), "is_fullwidth": "1", **more}
 
 
 def _check(request: HttpRequest) -> None:

@@ -16,7 +16,7 @@ from django.db.models import F
 from bookings.delivery import reads
 from bookings.models import DeliveryPause, IOBooking
 from bookings.pacing import Bands
-from metrics.models import Episode
+from metrics.models import Episode, RollupOfSome
 from tracker.lib.dates import last_day_of, local_day
 
 Status = IOBooking.Status
@@ -107,6 +107,8 @@ class Inputs:
     measured_until: date | None = None
     # Reported sales in cents by show, source and day.
     sales: dict[UUID, dict[str, dict[date, int]]] = field(default_factory=dict)
+    # How many shows are looked at.
+    shows: int = 0
 
     @property
     def today(self) -> date:
@@ -116,8 +118,10 @@ class Inputs:
     def rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Run one of the statements on the figures as they stand, or as they stood at `known_at`."""
         figures = reads.FIGURES if self.known_at is None else reads.FIGURES_KNOWN
+        ways = reads.FEW if self.shows <= RollupOfSome.FEW_SHOWS else reads.MANY
+        ways = {name: way.format(figures=figures) for name, way in ways.items()}
         with connection.cursor() as cursor:
-            cursor.execute(statement.format(figures=figures), {**parameters, "known_at": self.known_at})
+            cursor.execute(statement.format(figures=figures, **ways), {**parameters, "known_at": self.known_at})
             return cursor.fetchall()
 
 
@@ -149,6 +153,7 @@ def survey(
     asked = sorted({*shows, *(flight.podcast_id for flight in inputs.flights)})
     if not asked:
         return inputs
+    inputs.shows = len(asked)
     inputs.sharers = _sharers(inputs.flights)
     ((sources, pauses, bands),) = inputs.rows(
         reads.SURVEY,
@@ -193,9 +198,10 @@ def read_counts(inputs: Inputs, *, curves: bool = True, sales: Sales | None = No
 
 def past_episodes(shows: Iterable[UUID], *, source: str, window: int, at: datetime) -> Inputs:
     """Read the last closed episodes of some shows, for what they say of the next one. Two statements."""
-    inputs = Inputs(at=at, flights=[])
+    shows = list(shows)
+    inputs = Inputs(at=at, flights=[], shows=len(shows))
     closed = Episode.objects.filter(
-        podcast__in=list(shows),
+        podcast__in=shows,
         drops_at__gte=at - timedelta(days=CURVE_DAYS),
         drops_at__lt=at - timedelta(days=window),
     )

@@ -335,7 +335,8 @@ def last_measured_day(shows: list[UUID], *, at: datetime) -> date | None:
 
 
 def _measured_days(shows: list[UUID], at: datetime) -> QuerySet[DailyRollup]:
-    return DailyRollup.objects.filter(podcast__in=shows, day__lt=at.astimezone(UTC).date(), downloads__isnull=False)
+    today = at.astimezone(UTC).date()
+    return DailyRollup.objects.of_shows(shows).filter(day__lt=today, downloads__isnull=False)
 
 
 def _attributed(reported: Reported, first: date, last: date) -> tuple[dict[date, int], tuple[str, ...]]:

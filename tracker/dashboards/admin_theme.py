@@ -183,10 +183,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _may_see(request: HttpRequest, item: Item) -> bool:
-    from tracker.flags.services import is_on
+    from tracker.flags.pages import features_of
 
     granted = not item.permission or request.user.has_perm(item.permission)  # type: ignore[union-attr]
-    return granted and (not item.flag or is_on(item.flag))
+    return granted and (not item.flag or item.flag in features_of(request))
 
 
 def _url(item: Item) -> str:

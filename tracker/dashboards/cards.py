@@ -42,7 +42,8 @@ class Loaded:
 
     @property
     def table(self) -> Table | None:
-        return self.card.as_table(self.data) if self.card.as_table and not self.report else None
+        """The numbers behind a chart, for the page; other cards show theirs as they are."""
+        return self.card.as_table(self.data) if self.card.as_table and self.card.has_chart and not self.report else None
 
 
 def load_all(cards: Sequence[Card], scope: Scope) -> list[Loaded]:

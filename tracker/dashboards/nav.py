@@ -8,7 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from tracker.dashboards.waiting import Waiting, waiting_for
-from tracker.flags.services import switched_on
+from tracker.flags.pages import features_of
 
 CARDS = "ENABLE_NEW_DASHBOARD_CARDS"
 PIPELINE = "ENABLE_DEAL_PIPELINE"
@@ -139,7 +139,7 @@ def groups_for(request: HttpRequest) -> list[Group]:
     user = request.user
     if not user.is_authenticated:
         return []
-    features = switched_on()
+    features = features_of(request)
     counts = waiting_for(user, features)
     groups = []
     for title, entries in GROUPS:

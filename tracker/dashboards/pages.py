@@ -21,8 +21,7 @@ from tracker.dashboards.cards import Card, Loaded, by_name, load_all
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import as_csv
 from tracker.dashboards.version import page_tag
-from tracker.flags.pages import flag_required
-from tracker.flags.services import switched_on
+from tracker.flags.pages import features_of, flag_required
 from tracker.lib.errors import DomainError, NotFound
 
 CARDS = "ENABLE_NEW_DASHBOARD_CARDS"
@@ -80,7 +79,7 @@ def _page(request: HttpRequest, dashboard: Dashboard) -> HttpResponse:
     if tag and request.headers.get("If-None-Match") == tag:
         return _tagged(HttpResponseNotModified(), tag)
     scope = _scope(request, dashboard, at)
-    cards = cards_on(dashboard, switched_on())
+    cards = cards_on(dashboard, features_of(request))
     if alone := request.GET.get("card", ""):
         wanted = by_name(cards, alone)
         if wanted is None:
@@ -112,7 +111,7 @@ def _tagged(response: HttpResponse, tag: str) -> HttpResponse:
 
 def _csv(request: HttpRequest, dashboard: Dashboard, name: str) -> HttpResponse:
     _check(request, dashboard)
-    card = by_name(cards_on(dashboard, switched_on()), name)
+    card = by_name(cards_on(dashboard, features_of(request)), name)
     if card is None or card.as_table is None:
         raise Http404
     at = timezone.now()

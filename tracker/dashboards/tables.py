@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -35,10 +35,6 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Any]]
     currency: str = ""
-
-    def cells(self) -> Iterable[list[tuple[Column, Any]]]:
-        for row in self.rows:
-            yield list(zip(self.columns, row, strict=True))
 
 
 def as_csv(table: Table) -> str:

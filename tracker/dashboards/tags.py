@@ -83,6 +83,13 @@ def kind_name(kind: str) -> Any:
     return names.get(kind, kind or _("Files"))
 
 
+@register.filter
+def told_once(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parts of a path without one that is called as the next: Deals › deals › Board is Deals › Board."""
+    following = [str(part["title"]).casefold() for part in parts[1:]] + [""]
+    return [part for part, after in zip(parts, following, strict=True) if str(part["title"]).casefold() != after]
+
+
 def _is_staff(context: template.Context) -> bool:
     return bool(getattr(context["request"].user, "is_staff", False))
 

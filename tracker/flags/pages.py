@@ -7,7 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from tracker.flags.services import is_on, switched_on
+from tracker.flags.services import switched_on
 
 View = Callable[..., HttpResponse]
 
@@ -18,7 +18,7 @@ def flag_required(flag: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not is_on(flag):
+            if flag not in features_of(request):
                 raise Http404
             return view(request, *args, **kwargs)
 
@@ -27,6 +27,13 @@ def flag_required(flag: str) -> Callable[[View], View]:
     return decorate
 
 
+def features_of(request: HttpRequest) -> frozenset[str]:
+    """Return the flags that are on here, read once for a request: guard, cards, menu and templates all ask."""
+    if not hasattr(request, "features_on"):
+        request.features_on = switched_on()  # type: ignore[attr-defined]
+    return request.features_on  # type: ignore[attr-defined]
+
+
 def features(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `features` holds the flags that are on, read once when a template first asks."""
-    return {"features": SimpleLazyObject(switched_on)}
+    """Context processor: `features` holds the flags that are on, read when a template first asks."""
+    return {"features": SimpleLazyObject(lambda: features_of(request))}

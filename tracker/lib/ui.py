@@ -3,7 +3,9 @@
 Registered as a builtin in settings, so no template needs {% load %}. Filters write None as the word "unknown".
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -15,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from tracker.lib import charts, words
+from tracker.lib import charts, drawing, words
 from tracker.lib.dates import last_day_of, local_day
 
 register = template.Library()
@@ -175,8 +177,7 @@ def money_iso(cents: Any, currency: str = "") -> str:
 def _time(value: date | datetime | None, text: str) -> SafeString:
     if value is None:
         return unknown()
-    stamp = words.local(value).isoformat(timespec="minutes") if isinstance(value, datetime) else value.isoformat()
-    return format_html('<time datetime="{}">{}</time>', stamp, text)
+    return mark_safe(f'<time datetime="{words.stamp(value)}">{text}</time>')  # noqa: S308 (words of our own)
 
 
 @register.filter
@@ -255,6 +256,12 @@ def zone_name() -> str:
 @register.simple_tag
 def icon(name: str, css: str = "", label: str = "") -> SafeString:
     """A glyph of icons.svg. Decorative unless it has a label; css adds classes such as "icon-s tone-good"."""
+    return _drawn_icon(name, css, str(label))
+
+
+@lru_cache(maxsize=2048)
+def _drawn_icon(name: str, css: str, label: str) -> SafeString:
+    """A page draws the same few icons again and again."""
     classes = f"icon {css}".strip()
     if label:
         return format_html(
@@ -344,6 +351,17 @@ def line_chart(chart: charts.LineChart) -> dict[str, Any]:
 @register.inclusion_tag("ui/column_chart.html")
 def column_chart(chart: charts.ColumnChart) -> dict[str, Any]:
     return {"chart": chart}
+
+
+@register.simple_tag
+def tips(drawn: Iterable[charts.Tip]) -> SafeString:
+    return drawing.tips(drawn)
+
+
+@register.simple_tag
+def table_rows(table: Any) -> SafeString:
+    """The body of a table: columns with a kind, and rows of raw values."""
+    return drawing.table_rows(table.columns, table.rows, currency=table.currency)
 
 
 # --- pieces of pages --------------------------------------------------------------------------------------------------

@@ -5,12 +5,14 @@ Separators follow the active language. Missing is never written as 0: every func
 
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
-from django.utils.translation import gettext, ngettext
+from django.utils.formats import date_format, get_format, number_format
+from django.utils.translation import get_language, gettext, ngettext
 
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -38,9 +40,25 @@ def number(value: Number | None, decimals: int = 0) -> str:
     """Return 12840 as "12,840", with a real minus sign; halves round away from zero."""
     if value is None:
         return unknown()
+    if isinstance(value, int) and decimals == 0:
+        return f"{MINUS}{_grouped(-value)}" if value < 0 else _grouped(value)
     rounded = Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
     text = number_format(abs(rounded), decimals, use_l10n=True, force_grouping=True)
     return f"{MINUS}{text}" if rounded < 0 else text
+
+
+def _grouped(value: int) -> str:
+    """12840 -> 12,840: most figures of a page are whole, and need no decimal arithmetic."""
+    grouping, thousands, _decimals = _separators(get_language())
+    if grouping != 3:
+        return number_format(value, 0, use_l10n=True, force_grouping=True)
+    return f"{value:,}" if thousands == "," else f"{value:,}".replace(",", thousands)
+
+
+@lru_cache(maxsize=64)
+def _separators(language: str | None) -> tuple[Any, str, str]:
+    """How a language groups digits, and what it writes between groups and before decimals."""
+    return get_format("NUMBER_GROUPING"), get_format("THOUSAND_SEPARATOR"), get_format("DECIMAL_SEPARATOR")
 
 
 def short_number(value: Number | None) -> str:
@@ -85,11 +103,17 @@ def money(cents: int | None, currency: str = "", decimals: int = 2, iso: bool = 
     if cents is None:
         return unknown()
     currency = currency or house_currency()
-    amount = number(abs(Decimal(cents)) / 100, decimals)
+    amount = _amount(abs(cents), decimals)
     sign = MINUS if cents < 0 else ""
     if iso or currency not in SYMBOLS:
         return f"{sign}{currency}{NBSP}{amount}"
     return f"{sign}{SYMBOLS[currency]}{amount}"
+
+
+def _amount(cents: int, decimals: int) -> str:
+    if isinstance(cents, int) and decimals == 2:
+        return f"{_grouped(cents // 100)}{_separators(get_language())[2]}{cents % 100:02}"
+    return number(Decimal(cents) / 100, decimals)
 
 
 def money_whole(cents: int | None, currency: str = "", iso: bool = False) -> str:
@@ -113,7 +137,21 @@ def day(value: date | datetime | None, *, year: bool | None = None, weekday: boo
         return unknown()
     value = local(value)
     with_year = value.year != today().year if year is None else year
-    return date_format(value, ("D " if weekday else "") + "j M" + (" Y" if with_year else ""))
+    pattern = ("D " if weekday else "") + "j M" + (" Y" if with_year else "")
+    return _in_words(value.date() if isinstance(value, datetime) else value, pattern, get_language())
+
+
+@lru_cache(maxsize=4096)
+def _in_words(day: date, pattern: str, language: str | None) -> str:
+    """A page names the same few days again and again."""
+    return date_format(day, pattern)
+
+
+def stamp(value: date | datetime) -> str:
+    """Return the day, or the instant in the house's zone, as machines read it: 2026-11-20T09:40+01:00."""
+    if isinstance(value, datetime):
+        return timezone.localtime(value, house_zone()).isoformat(timespec="minutes")
+    return value.isoformat()
 
 
 def day_range(first: date, last: date, *, year: bool | None = None) -> str:
@@ -124,7 +162,7 @@ def day_range(first: date, last: date, *, year: bool | None = None) -> str:
         return f"{day(first, year=True)} {EN_DASH} {day(last, year=True)}"
     end = day(last, year=year)
     if first.month == last.month:
-        return f"{date_format(first, 'j')} {EN_DASH} {end}"
+        return f"{first.day} {EN_DASH} {end}"
     return f"{day(first, year=False)} {EN_DASH} {end}"
 
 

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 from django.utils.translation import gettext_lazy as _
@@ -89,21 +90,23 @@ def _running_totals(episodes: Sequence[Episode], *, before: date) -> dict[UUID, 
     if not dropped:
         return {}
     first = min(dropped.values())
-    rows = DailyRollup.objects.filter(
-        episode__in=list(dropped), day__gte=first, day__lt=before, downloads__isnull=False
-    ).order_by("episode_id", "source", "day")
-    counted: dict[tuple[UUID, str], dict[date, int]] = defaultdict(dict)
-    for episode_id, source, day, downloads in rows.values_list("episode_id", "source", "day", "downloads"):
-        counted[episode_id, source][day] = downloads
+    told = DailyRollup.objects.of_episodes(dropped).filter(day__gte=first, day__lt=before, downloads__isnull=False)
+    young = told.filter(day__lte=F("episode__drops_at") + timedelta(days=LONGEST_AGE))
+    days, counts = ArrayAgg("day", order_by="day"), ArrayAgg("downloads", order_by="day")
     totals: dict[UUID, dict[str, list[int]]] = defaultdict(dict)
-    for (episode_id, source), days in counted.items():
-        running: list[int] = []
-        day = dropped[episode_id]
-        while day in days and len(running) < LONGEST_AGE:
-            running.append(days[day] + (running[-1] if running else 0))
-            day += timedelta(days=1)
-        totals[episode_id][source] = running
+    grouped = young.order_by().values("episode_id", "source").annotate(days=days, counts=counts)
+    for episode_id, source, days, counts in grouped.values_list("episode_id", "source", "days", "counts"):
+        totals[episode_id][source] = _running(dropped[episode_id], dict(zip(days, counts, strict=True)))
     return totals
+
+
+def _running(day: date, counted: Mapping[date, int]) -> list[int]:
+    """Downloads so far by the end of each day from the first one on, to the first day that is not known."""
+    running: list[int] = []
+    while day in counted and len(running) < LONGEST_AGE:
+        running.append(counted[day] + (running[-1] if running else 0))
+        day += timedelta(days=1)
+    return running
 
 
 def _curve(episode: Episode, siblings: Sequence[Episode], totals: Totals) -> Curve | None:

@@ -72,21 +72,24 @@ class Revenue:
             x_labels=[words.day(day, year=False) for day in self.days],
             label=_now("Two lines: earned and attributed revenue a day"),
             y_label=words.short_number,
-            tips=[self._tip(day) for day in self.days],
+            tips=self._tips(),
         )
 
-    def _tip(self, day: date) -> list[str]:
-        """What is told of one day, in the order of the lines."""
-        earned, attributed = self.earned_on(day), self.attributed_on(day)
-        unknown = words.unknown()
-        return [
-            words.day(day, weekday=True),
-            _now("Attributed: %s") % (unknown if attributed is None else self._floor(attributed)),
-            _now("Earned: %s") % (unknown if earned is None else words.money(earned, self.currency)),
-        ]
-
-    def _floor(self, cents: int) -> str:
-        return _now("at least %s") % words.money(cents, words.house_currency())
+    def _tips(self) -> list[list[str]]:
+        """What is told of each day: a heading, then a text for each line in their order."""
+        unknown, house = words.unknown(), words.house_currency()
+        told_attributed, told_earned, at_least = _now("Attributed: %s"), _now("Earned: %s"), _now("at least %s")
+        tips = []
+        for day in self.days:
+            earned, attributed = self.earned_on(day), self.attributed_on(day)
+            tips.append(
+                [
+                    words.day(day, weekday=True),
+                    told_attributed % (unknown if attributed is None else at_least % words.money(attributed, house)),
+                    told_earned % (unknown if earned is None else words.money(earned, self.currency)),
+                ]
+            )
+        return tips
 
     def _last(self, values: list[Decimal | None]) -> str:
         known = [value for value in values if value is not None]
