@@ -61,15 +61,15 @@ def test_the_pages_of_the_desk_are_accessible_and_fit_a_phone(page, live_site, d
         f"/admin/deals/agency/{deal.agency_id}/",
         "/admin/deals/campaign/numbers/",
     ]
+    page.set_viewport_size({"width": 390, "height": 800})
     for address in addresses:
-        page.set_viewport_size({"width": 390, "height": 800})
         page.goto(live_site.url(address))
-        page.wait_for_load_state("networkidle")
+        page.evaluate(AXE)
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), address
-        for theme in ("light", "dark"):
+        # Of all that is judged the contrast alone hangs on the theme.
+        for theme, rules in (("light", ["wcag2a", "wcag2aa", "wcag22aa"]), ("dark", ["color-contrast"])):
             page.emulate_media(color_scheme=theme)
-            page.evaluate(AXE)
-            found = page.evaluate("axe.run('.board-page', {runOnly: ['wcag2a', 'wcag2aa', 'wcag22aa']})")
+            found = page.evaluate("rules => axe.run('.board-page', {runOnly: rules})", rules)
             worst = [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]]
             assert worst == [], (address, theme)
 
