@@ -22,13 +22,16 @@ import numpy as np
 from matchmaking import engine, history
 from matchmaking.best import INELIGIBLE
 from matchmaking.engine import Problem, Scorer
-from matchmaking.history import Placements
+from matchmaking.history import Placements, Shares
+from matchmaking.learning import best_shares
 from matchmaking.packing import FLAGS, LAYOUT, pack_podcast, pack_sponsor, stacked
 from matchmaking.profiles import Podcast, Sponsor, Weights
 
 CUT = 10
 # The history of the time split ends where this part of all placements lies behind.
 TRAINING_PART = 0.8
+# In so many parts the shows are held out of what is learned.
+FOLDS = 5
 SEED = 20261121
 
 
@@ -36,8 +39,8 @@ SEED = 20261121
 class Case:
     """What is ranked: profiles without history, vectors, and who was placed where and when.
 
-    phi: φ of each show; chi: χ of each sponsor; placed: (sponsor, show, day) of each placement, by index; a placement
-    without a day is left out of the time split.
+    phi: φ of each show under the default shares; chi: χ of each sponsor; placed: (sponsor, show, day) of each
+    placement, by index; a placement without a day is left out of the time split.
     """
 
     shows: Sequence[Podcast]
@@ -98,23 +101,20 @@ class _Ranker:
         self.chance = np.random.default_rng(SEED).random((len(case.shows), len(case.sponsors)))
         self.plain = self._run(self.shows, self.sponsors, 0.0)
 
-    def scores(self, shows: np.ndarray, own: np.ndarray, around: np.ndarray, placements: int) -> np.ndarray:
-        """Return the score of each sponsor for some shows, (sponsors, shows), NaN where not eligible.
-
-        own, around: sums over what is known of placements, for all sponsors and all shows; placements: how many.
-        """
-        if not own.any():
+    def scores(self, shows: np.ndarray, known: "_Known") -> np.ndarray:
+        """Return the score of each sponsor for some shows, (sponsors, shows), NaN where not eligible."""
+        if not known.own.any():
             return self.plain[:, shows]
-        case = self.case
-        a = history.sponsor_side(own, case.chi, history.peer_table(own, case.chi))
-        b = history.show_side(case.phi, around)
+        chi, own = self.case.chi, known.own
+        a = history.sponsor_side(own, chi, history.peer_table(own, chi, known.shares))
+        b = history.show_side(known.phi, known.around)
         rows, buyers = self.shows[shows].copy(), self.sponsors.copy()
         rows[:, LAYOUT["history"]], buyers[:, LAYOUT["history"]] = b[shows], a
         # Topics count as they do in a house of so many placements (`taxonomy.damped`).
-        part, topics = history.topic_part(placements), LAYOUT["topics"]
-        known = buyers[:, topics].any(axis=1)
-        buyers[:, topics.start + 1 : topics.stop] *= np.float32(part)
-        buyers[known, topics.start] = 1 - buyers[known, topics.start + 1 : topics.stop].sum(axis=1)
+        part, topics = history.topic_part(known.placements), LAYOUT["topics"]
+        told = buyers[:, topics].any(axis=1)
+        buyers[:, topics] *= np.float32(part)
+        buyers[told, topics.start] += np.float32(1 - part)
         flag = LAYOUT["flags"].start + FLAGS.index("history")
         rows[:, flag] = 1
         buyers[:, flag] = a[:, : history.SHOW_DIMS].any(axis=1)
@@ -126,23 +126,54 @@ class _Ranker:
         return np.where(found == INELIGIBLE, np.nan, found)
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What is known when a question is put: sums over the placements known then, and what is learned from them.
+
+    own, around: for all sponsors and all shows; phi: under the shares; placements: how many.
+    """
+
+    own: np.ndarray
+    around: np.ndarray
+    phi: np.ndarray
+    shares: Shares
+    placements: int
+
+    @classmethod
+    def of(cls, case: Case, placements: Placements, *, learned_from: Placements) -> "_Known":
+        shares = best_shares(case.phi, case.chi, learned_from)
+        phi = case.phi / Shares().scale() * shares.scale()
+        own = history.own_sums(placements, phi, len(case.sponsors))
+        around = history.around_sums(placements, case.chi, len(case.shows))
+        return cls(own, around, phi, shares, len(placements.shows))
+
+    def without(self, show: int, wanted: np.ndarray, rest: Placements) -> "_Known":
+        """Return it without one show, which carries the wanted sponsors; rest: all other placements.
+
+        The sums of those sponsors are made anew, so that not even a rounding error tells.
+        """
+        theirs = np.isin(rest.sponsors, wanted)
+        part = Placements(rest.sponsors[theirs], rest.shows[theirs], rest.strength[theirs])
+        own, around = self.own.copy(), self.around.copy()
+        own[wanted] = history.own_sums(part, self.phi, len(own))[wanted]
+        around[show] = 0
+        return replace(self, own=own, around=around, placements=len(rest.shows))
+
+
 def _leave_one_out(case: Case, ranker: _Ranker) -> Iterator[_Asked]:
+    """Ask for each show. What shows alike is learned without it, and without the others of its fold."""
     every = _placements(case.placed)
-    own = history.own_sums(every, case.phi, len(case.sponsors))
-    around = history.around_sums(every, case.chi, len(case.shows))
     popularity = np.bincount(every.sponsors, minlength=len(case.sponsors)).astype(float)
-    for show in np.unique(every.shows).tolist():
-        wanted = every.sponsors[every.shows == show]
-        # The sums of the sponsors it carries are made anew without it, so that not even a rounding error tells.
-        known = every.without_show(show)
-        theirs = np.isin(known.sponsors, wanted)
-        part = Placements(known.sponsors[theirs], known.shows[theirs], known.strength[theirs])
-        left, alone, count = own.copy(), around.copy(), popularity.copy()
-        left[wanted] = history.own_sums(part, case.phi, len(case.sponsors))[wanted]
-        alone[show] = 0
-        count[wanted] -= 1
-        with_history = ranker.scores(np.array([show]), left, alone, len(known.shows))[:, 0]
-        yield _asked(ranker, show, with_history, count, wanted, np.arange(len(case.sponsors)))
+    carrying = np.unique(every.shows)
+    for fold in range(FOLDS):
+        held = carrying[fold::FOLDS]
+        known = _Known.of(case, every, learned_from=every.without(held))
+        for show in held.tolist():
+            wanted, count = every.sponsors[every.shows == show], popularity.copy()
+            count[wanted] -= 1
+            left = known.without(show, wanted, every.without([show]))
+            with_history = ranker.scores(np.array([show]), left)[:, 0]
+            yield _asked(ranker, show, with_history, count, wanted, np.arange(len(case.sponsors)))
 
 
 def _after(case: Case, ranker: _Ranker, cut: date | None) -> Iterator[_Asked]:
@@ -155,11 +186,9 @@ def _after(case: Case, ranker: _Ranker, cut: date | None) -> Iterator[_Asked]:
     for sponsor, show, day in case.placed:
         if day is not None and day >= cut and (sponsor, show) not in taken:
             future.setdefault(show, set()).add(sponsor)
-    own = history.own_sums(known, case.phi, len(case.sponsors))
-    around = history.around_sums(known, case.chi, len(case.shows))
     popularity = np.bincount(known.sponsors, minlength=len(case.sponsors)).astype(float)
     shows = np.array(sorted(future), dtype=np.int64)
-    scores = ranker.scores(shows, own, around, len(known.shows)) if len(shows) else np.zeros((0, 0))
+    scores = ranker.scores(shows, _Known.of(case, known, learned_from=known)) if len(shows) else np.zeros((0, 0))
     for column, show in enumerate(shows.tolist()):
         offered = np.array([one for one in range(len(case.sponsors)) if (one, show) not in taken])
         yield _asked(ranker, show, scores[:, column], popularity, np.array(sorted(future[show])), offered)

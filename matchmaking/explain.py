@@ -163,6 +163,7 @@ class _Slice:
     def confidence(self) -> np.ndarray:
         known = np.ones(self.values.shape)
         known[:, :2] = self._show("known")
+        known[:, 2] = self._buyer("known")[:, 0]
         share = (self.present * self.weights * known).sum(1) / max(self.weights.sum(), 1e-9)
         return np.rint(np.clip(share, 0, 1) * THOUSANDTHS).astype(np.int16)
 
@@ -173,7 +174,7 @@ class _Slice:
         values[:, 2] = 1 - (1 - values[:, 2]) / self.topic_part
         told = values * self.weights * self.present * (values >= WORTH_SAYING)
         told[:, 5] = 0
-        specific = self.topic_parts[:, 1:] / np.float32(self.topic_part)
+        specific = self.topic_parts[:, 1:] / np.float32(self.topic_part) * self._buyer("known")[:, :1]
         # That a show is as good as any other is worth saying of those alone who sell to everyone.
         everything = 1 - (1 - self._buyer("topics")[:, 0]) / self.topic_part
         told[:, 2] *= (specific.max(1) > NAMED) | (everything >= BROAD_SHARE - 1e-4)

@@ -5,7 +5,7 @@ scored again. So it does not matter how generously something is called stale.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from django.db import connection
 from deals.models import Sponsor
 from matchmaking import gather, history, store
 from matchmaking.gather import Record
+from matchmaking.learning import best_shares
 from matchmaking.models import Model, PackedPair, PackedPodcast, PackedSponsor
 from matchmaking.packing import LAYOUT, LAYOUT_VERSION, pack_podcast, pack_sponsor
 from metrics.models import Podcast
@@ -44,13 +45,16 @@ def fit_if_needed(*, at: datetime) -> bool:
 
 
 def fit(*, shows: Sequence[Podcast], sponsors: Sequence[Sponsor], found: Sequence[Record], at: datetime) -> None:
-    """Learn word weights, what sponsors of each tag do, how much evidence is full, and the usual rate of orders."""
+    """Learn word weights, what makes shows alike, what sponsors of each tag do, how much evidence is full, and the
+    usual rate of orders."""
     texts = gather.texts_of(shows)
     text = history.fit_text(texts)
-    phi, chi = history.show_vectors(texts, text), history.tag_vectors([gather.tags_of(one) for one in sponsors])
+    chi = history.tag_vectors([gather.tags_of(one) for one in sponsors])
     placements = placements_of(found, [one.pk for one in sponsors], [one.pk for one in shows])
+    text = replace(text, shares=best_shares(history.show_vectors(texts, text), chi, placements))
+    phi = history.show_vectors(texts, text)
     own = history.own_sums(placements, phi, len(sponsors))
-    peers = history.peer_table(own, chi)
+    peers = history.peer_table(own, chi, text.shares)
     evidence = history.full_evidence(
         history.sponsor_side(own, chi, peers),
         history.show_side(phi, history.around_sums(placements, chi, len(shows))),

@@ -13,7 +13,15 @@ from deals.models import Campaign, Sponsor
 from matchmaking import history, profiles
 from matchmaking.inventory import avails_of, weeks_wanted
 from matchmaking.models import PlacementRule
-from matchmaking.taxonomy import ancestry, damped, interests_of, topic_of_category, topics_of_show
+from matchmaking.taxonomy import (
+    EVERYTHING,
+    ancestry,
+    damped,
+    interests_of,
+    topic_of_category,
+    topics_of_show,
+    trade_interests,
+)
 from metrics.models import Podcast
 from metrics.queries import AudienceOf, audience_summary
 from tracker.tenants.context import current_tenant
@@ -112,15 +120,16 @@ def sponsor_profiles(
         targets = sponsor.targets if isinstance(sponsor.targets, dict) else {}
         countries = profiles.wish_of(targets.get("countries"))
         vector = None if vectors is None else vectors[index]
+        interests = interests_of(
+            tags=sponsor.tags, category=sponsor.category, name=sponsor.name, aliases=sponsor.aliases
+        )
+        # Of one that names no topic, advertisers at large tell most.
+        own_topics = bool(interests.keys() - {EVERYTHING})
         known = vector is not None and bool(vector[: history.SHOW_DIMS].any())
         found.append(
             profiles.Sponsor(
-                interests=damped(
-                    interests_of(
-                        tags=sponsor.tags, category=sponsor.category, name=sponsor.name, aliases=sponsor.aliases
-                    ),
-                    topic_part,
-                ),
+                interests=damped(interests if own_topics else {**trade_interests(), **interests}, topic_part),
+                own_topics=own_topics,
                 countries={code.upper(): part for code, part in countries.items()} if countries else None,
                 ages=profiles.wish_of(targets.get("ages"), ages=True),
                 sexes=profiles.wish_of(_sex_keys(targets.get("sexes") or targets.get("genders"))),

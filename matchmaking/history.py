@@ -3,14 +3,15 @@
 A show becomes a vector φ (its words, its topics, its language), a sponsor the sum ψ of the vectors of the shows that
 carry it, topped up by what sponsors of the same tags do. The evidence that a show should carry a sponsor is
 
-    E(s, p) = popularity(s) × how much more shows like p carry s than shows at large do
-            + SAME_SHOW · Σ over sponsors r on p of strength(r, p) · χ(s)·χ(r)        similar sponsors
+    E(s, p) = Σ over shows q that carry s of strength(s, q) · φ(p)·φ(q)               similar shows
+            + PEERS · the same of one placement of sponsors with the tags of s        similar sponsors
+            + SAME_SHOW · Σ over sponsors r on p of strength(r, p) · χ(s)·χ(r)
             = A(s) · B(p)
 
-so one product of two matrices gives it for all pairs. Popularity is the prior, likeness moves it. How much shows like p
-carry s is Σ over shows q carrying s of φ(p)·φ(q), shrunk towards what sponsors of the same tags do, and that towards
-what all sponsors do, the more the fewer placements there are. The sums are linear in the placements: leaving one show
-out is a subtraction.
+so one product of two matrices gives it for all pairs. The likeness φ(p)·φ(q) of two shows has a base that all share:
+with that alone E is plain popularity, and text, topics and language move it from there. How much each of them says is
+learned from the house's own placements (`learning`). What sponsors of the same tags do is shrunk towards what all do,
+the more the fewer placements there are. The sums are linear in the placements: leaving one show out is a subtraction.
 """
 
 import zlib
@@ -31,34 +32,48 @@ HISTORY_DIMS = SHOW_DIMS + TAG_DIMS
 # Landmark shows by which the text space is spanned, at most.
 LANDMARKS = 1500
 
-# Shares of the likeness of two shows, and the base that every show shares with every other.
-BASE, TEXT, TOPIC, LANGUAGE = 0.02, 0.45, 0.45, 0.10
 SAME_SHOW = 0.05
 # How many placements the record of the same tags counts for beside a sponsor's own, and that of all beside the tags'.
-PEERS, ALL = 10.0, 8.0
+PEERS, ALL = 5.0, 8.0
 # How many placements of a house count as much as what topics say by themselves, and the least that is left of that.
 TOPICS_WORTH, TOPICS_LEAST = 10.0, 0.06
-# What a sponsor without any placement counts as having.
-UNPLACED = 0.3
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What the likeness of two shows consists of; base is what every show shares with every other."""
+
+    base: float = 0.03
+    text: float = 0.45
+    topic: float = 0.45
+    language: float = 0.07
+
+    def scale(self) -> np.ndarray:
+        """Return by what each part of φ is multiplied: (SHOW_DIMS,) float32."""
+        parts = ((self.base, 1), (self.text, TEXT_DIMS), (self.topic, TOPIC_DIMS), (self.language, LANGUAGE_DIMS))
+        return np.concatenate([np.full(width, np.sqrt(share), np.float32) for share, width in parts])
 
 
 @dataclass(frozen=True)
 class TextModel:
-    """Weights of words and the space they span, learned from the shows' texts alone. Float32.
+    """Weights of words and the space they span, learned from the shows' texts alone, and the shares. Float32.
 
     idf: (BUCKETS,) weight of a word; projection: (BUCKETS, TEXT_DIMS).
     """
 
     idf: np.ndarray
     projection: np.ndarray
+    shares: Shares = Shares()
 
     def to_bytes(self) -> bytes:
-        return self.idf.astype("<f4").tobytes() + self.projection.astype("<f4").tobytes()
+        shares = np.array([self.shares.base, self.shares.text, self.shares.topic, self.shares.language])
+        return b"".join(part.astype("<f4").tobytes() for part in (self.idf, self.projection, shares))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "TextModel":
         values = np.frombuffer(data, "<f4")
-        return cls(values[:BUCKETS], values[BUCKETS:].reshape(BUCKETS, TEXT_DIMS))
+        projection = values[BUCKETS : BUCKETS * (1 + TEXT_DIMS)].reshape(BUCKETS, TEXT_DIMS)
+        return cls(values[:BUCKETS], projection, Shares(*values[BUCKETS * (1 + TEXT_DIMS) :].tolist()))
 
 
 @dataclass(frozen=True)
@@ -100,16 +115,16 @@ def show_vectors(shows: Sequence[ShowText], model: TextModel) -> np.ndarray:
     phi = np.zeros((len(shows), SHOW_DIMS), np.float32)
     order = {topic: index for index, topic in enumerate(topics())}
     for row, show in zip(phi, shows, strict=True):
-        row[0] = np.sqrt(BASE)
+        row[0] = 1
         buckets, weights = _weighed(_counted(show), model.idf)
-        row[1 : 1 + TEXT_DIMS] = np.sqrt(TEXT) * _unit(weights @ model.projection[buckets])
+        row[1 : 1 + TEXT_DIMS] = _unit(weights @ model.projection[buckets])
         at = 1 + TEXT_DIMS
         for topic, presence in show.topics.items():
             row[at + order[topic]] = presence
-        row[at : at + TOPIC_DIMS] = np.sqrt(TOPIC) * _unit(row[at : at + TOPIC_DIMS])
+        row[at : at + TOPIC_DIMS] = _unit(row[at : at + TOPIC_DIMS])
         if language := show.language.replace("_", "-").split("-")[0].casefold():
-            row[at + TOPIC_DIMS + _bucket(language, LANGUAGE_DIMS)] = np.sqrt(LANGUAGE)
-    return phi
+            row[at + TOPIC_DIMS + _bucket(language, LANGUAGE_DIMS)] = 1
+    return phi * model.shares.scale()
 
 
 def tag_vectors(tags: Sequence[Sequence[str]]) -> np.ndarray:
@@ -130,8 +145,8 @@ class Placements:
     shows: np.ndarray
     strength: np.ndarray
 
-    def without_show(self, show: int) -> "Placements":
-        kept = self.shows != show
+    def without(self, shows: Sequence[int] | np.ndarray) -> "Placements":
+        kept = ~np.isin(self.shows, shows)
         return Placements(self.sponsors[kept], self.shows[kept], self.strength[kept])
 
 
@@ -175,14 +190,10 @@ def around_sums(placements: Placements, chi: np.ndarray, shows: int) -> np.ndarr
     return found
 
 
-def popularity_of(own: np.ndarray) -> np.ndarray:
-    """Return how many placements stand behind each row of sums: every show's vector begins with the same number."""
-    return own[:, 0] / np.float32(np.sqrt(BASE))
-
-
-def peer_table(own: np.ndarray, chi: np.ndarray) -> PeerTable:
+def peer_table(own: np.ndarray, chi: np.ndarray, shares: Shares) -> PeerTable:
     """Return what sponsors of each tag do, and what all do; zeros without any placement."""
-    placed = popularity_of(own)
+    # Every show's vector begins with the same number: how many placements stand behind each row of sums.
+    placed = own[:, 0] / np.float32(np.sqrt(shares.base))
     whole = max(float(placed.sum()), 1e-9)
     return PeerTable(chi.T @ own, chi.T @ placed, own.sum(axis=0) / np.float32(whole))
 
@@ -191,9 +202,7 @@ def sponsor_side(own: np.ndarray, chi: np.ndarray, peers: PeerTable) -> np.ndarr
     """Return A: (sponsors, HISTORY_DIMS); zeros as long as nobody was placed anywhere."""
     behind = (np.maximum(chi @ peers.behind, 0) + np.float32(ALL))[:, None]
     alike = (chi @ peers.sums + np.float32(ALL) * peers.mean) / behind
-    placed = popularity_of(own)[:, None]
-    share = (placed + np.float32(UNPLACED)) / (placed + np.float32(PEERS))
-    return np.hstack([share * (own + np.float32(PEERS) * alike), chi])
+    return np.hstack([own + np.float32(PEERS) * alike, chi])
 
 
 def show_side(phi: np.ndarray, around: np.ndarray) -> np.ndarray:

@@ -202,7 +202,8 @@ def weak_words(
 ) -> list[str]:
     """Return what speaks against a pair, and what is not known, in words."""
     words: list[str] = []
-    if "topic_overlap" in signals and 1 - (1 - signals["topic_overlap"]) / topic_part < 0.5:
+    topics = 1 - (1 - signals.get("topic_overlap", 1)) / topic_part
+    if buyer.own_topics and topics < 0.35:
         words.append(_("The show's topics are far from what the advertiser sells."))
     if "geo_overlap" in signals and signals["geo_overlap"] < 0.35:
         words.append(_("Few of its listeners live in the countries the advertiser wants."))
@@ -217,7 +218,8 @@ def weak_words(
             words.append(_("The show asks clearly more than the advertiser's budget."))
     if signals.get("brand_safety", 1) < 1:
         words.append(_("The show touches subjects the advertiser wants to keep away from."))
-    names = [str(SIGNAL_NAMES[signal]).lower() for signal in SIGNALS if signal not in signals]
+    known = set(signals) - (set() if buyer.own_topics else {"topic_overlap"})
+    names = [str(SIGNAL_NAMES[signal]).lower() for signal in SIGNALS if signal not in known]
     if names:
         words.append(_("Nothing is known of: %(signals)s.") % {"signals": ", ".join(names)})
     return words

@@ -39,10 +39,10 @@ def score_pair(
     signals = signals_of(podcast, sponsor, pair, full_evidence)
     present = sum(weights.of(name) for name in signals)
     if refusal or present <= 0:
-        return Score(None, signals, confidence_of(podcast, signals, weights), refusal)
+        return Score(None, signals, confidence_of(podcast, sponsor, signals, weights), refusal)
     base = sum(weights.of(name) * value for name, value in signals.items()) / present
     score = 100 * base * min(1.0, signals.get("brand_safety", 1.0))
-    return Score(round(score, 2), signals, confidence_of(podcast, signals, weights))
+    return Score(round(score, 2), signals, confidence_of(podcast, sponsor, signals, weights))
 
 
 def signals_of(podcast: Podcast, sponsor: Sponsor, pair: Pair, full_evidence: float) -> dict[str, float]:
@@ -133,12 +133,19 @@ def brand_safety(podcast: Podcast, sponsor: Sponsor) -> float | None:
     return max(0.0, 1 - RISK_COST * sum(level for risk, level in podcast.risks.items() if risk in sponsor.avoids))
 
 
-def confidence_of(podcast: Podcast, signals: Mapping[str, float], weights: Weights) -> float:
-    """Return the share of all weight that had data, geography and demographics counted by their known part."""
+def confidence_of(podcast: Podcast, sponsor: Sponsor, signals: Mapping[str, float], weights: Weights) -> float:
+    """Return the share of all weight that had data, geography and demographics counted by their known part.
+
+    Topics count only where the sponsor's own are known.
+    """
     whole = sum(weights.as_tuple())
     if whole <= 0:
         return 0.0
-    known = {"geo_overlap": known_part(podcast.countries), "demographic_overlap": known_demographics(podcast)}
+    known = {
+        "geo_overlap": known_part(podcast.countries),
+        "demographic_overlap": known_demographics(podcast),
+        "topic_overlap": float(sponsor.own_topics),
+    }
     return sum(weights.of(name) * known.get(name, 1.0) for name in signals) / whole
 
 

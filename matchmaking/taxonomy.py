@@ -16,9 +16,8 @@ DATA = Path(__file__).parent / "data"
 EVERYTHING = "*"
 # Tags that say "fits any show" rather than naming a topic.
 BROAD_TAGS = frozenset({"universal"})
-# The part of a sponsor's interest that lies on EVERYTHING: with such a tag, and without one (listeners of any show may
-# buy). Chosen on made-up houses of several kinds, see docs/matching.md.
-BROAD_SHARE, NARROW_SHARE = 0.8, 0.4
+# The part of an interest that stands for "fits any show"; who does not say so leaves it empty. See docs/matching.md.
+BROAD_SHARE = 1 / 6
 # How present a topic is that only words point to: by one word, and by each further one, up to the last figure.
 WORD_PRESENCE, WORD_MORE, WORD_MOST = 0.35, 0.15, 0.8
 TITLE_PRESENCE = 0.7
@@ -182,16 +181,12 @@ def topics_of_show(
 def interests_of(
     *, tags: Iterable[str], category: str = "", name: str = "", aliases: Iterable[str] = ()
 ) -> dict[str, float]:
-    """Return {topic: weight}, summing to 1: which topics a sponsor wants to stand beside. Empty: nothing is known.
+    """Return {topic: weight}, summing to 1 at most: which topics a sponsor wants to stand beside. Empty: not known.
 
-    Tags lead; without any, those by which the trade knows the name, then the words of its product category. A part of
-    the weight lies on EVERYTHING, more of it for a sponsor who sells to everyone.
+    Tags lead; without any, those by which the trade knows the name, then the words of its product category and of its
+    name. BROAD_SHARE lies on EVERYTHING for a sponsor who sells to everyone, and on nothing for others.
     """
-    tags = [tag for tag in tags if tag.strip()]
-    if not tags:
-        tags = list(
-            next((known_sponsors()[folded(one)] for one in (name, *aliases) if folded(one) in known_sponsors()), ())
-        )
+    tags = _tags_of(tags, name, aliases)
     weights: dict[str, float] = {}
     broad = any(folded(tag) in BROAD_TAGS for tag in tags)
     for tag in tags:
@@ -202,18 +197,36 @@ def interests_of(
         for topic in topics_of_text(category) or filter(None, [topic_of_category(category)]):
             weights[topic] = 1.0
     if not weights and not broad:
-        return {}
-    everything = BROAD_SHARE if broad else NARROW_SHARE
-    everything, whole = (everything, sum(weights.values())) if weights else (1.0, 1.0)
-    interests = {topic: weight / whole * (1 - everything) for topic, weight in weights.items()}
-    interests[EVERYTHING] = everything
-    return interests
+        weights = dict.fromkeys(topics_of_text(name), 1.0)
+    return _shared_out(weights) | ({EVERYTHING: BROAD_SHARE} if broad else {})
+
+
+@cache
+def trade_interests() -> dict[str, float]:
+    """Return {topic: weight}, summing to 1 - BROAD_SHARE: what the well-known podcast advertisers want on average."""
+    weights: dict[str, float] = {}
+    for tags in known_sponsors().values():
+        for tag in tags:
+            for rank, topic in enumerate(_topics_of_tag(tag)):
+                weights[topic] = weights.get(topic, 0.0) + 1 / (1 + rank)
+    return _shared_out(weights)
+
+
+def _shared_out(weights: Mapping[str, float]) -> dict[str, float]:
+    whole = sum(weights.values())
+    return {topic: weight / whole * (1 - BROAD_SHARE) for topic, weight in weights.items()}
+
+
+def _tags_of(tags: Iterable[str], name: str, aliases: Iterable[str]) -> list[str]:
+    own = [tag for tag in tags if tag.strip()]
+    known = (known_sponsors().get(folded(one)) for one in (name, *aliases))
+    return own or list(next(filter(None, known), ()))
 
 
 def damped(interests: Mapping[str, float], part: float) -> dict[str, float]:
-    """Return interests of which topics count by a part; the rest goes to EVERYTHING, so that they still sum to 1."""
-    found = {topic: weight * part for topic, weight in interests.items() if topic != EVERYTHING}
-    return {**found, EVERYTHING: 1 - sum(found.values())} if interests else {}
+    """Return interests of which only a part of the distance from 1 counts: the rest goes to EVERYTHING."""
+    found = {topic: weight * part for topic, weight in interests.items()}
+    return {**found, EVERYTHING: found.get(EVERYTHING, 0.0) + 1 - part} if interests else {}
 
 
 def reach_of(present: Mapping[str, float]) -> dict[str, float]:
