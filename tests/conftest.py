@@ -18,7 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests import database as databases
 from tests.factories import make_user
 from tests.sessions import session_of
-from tracker.flags.services import switch
+from tracker.flags.models import FlagOverride
 from tracker.lib.logs import log_settings
 
 pytest_plugins = ["tests.browser_fixtures", "tests.event_schemas"]
@@ -141,8 +141,7 @@ def ops_user(tenant):
 @pytest.fixture
 def switch_on_all(tenant) -> None:
     """Every feature is on in acme."""
-    for flag in settings.FEATURE_FLAGS:
-        switch(flag=flag, on=True)
+    FlagOverride.objects.bulk_create(FlagOverride(flag=flag, is_on=True) for flag in settings.FEATURE_FLAGS)
 
 
 # --- clients ----------------------------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 """Imports point down: an app may import those below it, never those above, and nobody imports the wiring."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
+from tests.sources import PROJECT, nodes_of, product_files
 
 # From the top down. Each may import whatever stands below it. The demo builds through everybody's services.
 LAYERS = [
@@ -62,7 +63,7 @@ def test_an_upward_import_would_be_found():
     assert rank("deals") > rank("bookings") > rank("matchmaking") > rank("etl")
     assert _layer("deals.models.desk") == "deals"
     assert _layer("tracker.events.relay") == "tracker.events"
-    assert list(_imports_of(ast.parse("from bookings.models import AdUnit\nimport etl.readers as r"))) == [
+    assert list(_imports_of(ast.walk(ast.parse("from bookings.models import AdUnit\nimport etl.readers as r")))) == [
         (1, "bookings.models"),
         (2, "etl.readers"),
     ]
@@ -77,19 +78,20 @@ def _upward_imports() -> Iterator[str]:
             yield f"{path}:{line} {mine} imports {target}, which stands above it"
 
 
-def _imports() -> Iterator[tuple[Path, str, int, str]]:
-    roots = [PROJECT / name for name in ("tracker", "etl", "matchmaking", "bookings", "deals", "metrics")]
-    for root in roots:
-        for path in sorted(root.rglob("*.py")):
-            relative = path.relative_to(PROJECT)
-            module = ".".join(relative.with_suffix("").parts).removesuffix(".__init__")
-            for line, target in _imports_of(ast.parse(path.read_text())):
-                if not module.startswith(ALONE):
-                    yield relative, module, line, target
+@cache
+def _imports() -> list[tuple[Path, str, int, str]]:
+    found = []
+    for path in product_files():
+        relative = path.relative_to(PROJECT)
+        module = ".".join(relative.with_suffix("").parts).removesuffix(".__init__")
+        for line, target in _imports_of(nodes_of(path)):
+            if not module.startswith(ALONE):
+                found.append((relative, module, line, target))
+    return found
 
 
-def _imports_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
+def _imports_of(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -101,7 +103,7 @@ def _layer(module: str) -> str | None:
 
 
 def _names(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
             yield node.name
         elif isinstance(node, ast.Name):

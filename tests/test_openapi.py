@@ -19,7 +19,7 @@ from tracker.tenants.models import Domain
 
 PROJECT = Path(__file__).resolve().parent.parent
 COMMITTED = PROJECT / "docs" / "openapi.yaml"
-EXAMPLES = 6
+EXAMPLES = 4
 
 # 400 says that a request is not of the described form, so no request that is may get it. What a house may refuse all
 # the same has statuses of its own: not there, not now, not any more, against a rule.

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 from django.utils import timezone
 from django_tenants.utils import schema_context
 from jsonschema import Draft202012Validator
@@ -43,8 +42,7 @@ def node() -> str:
 
 @pytest.fixture
 def demo(live_site):
-    """A demo house that answers on 127.0.0.1, for programs that resolve no *.localhost; its key in the environment."""
-    call_command("make_demo")
+    """The demo house, answering on 127.0.0.1 for programs that resolve no *.localhost."""
     with schema_context("public"):
         house = Tenant.objects.get(schema_name="demo")
         Domain.objects.create(domain="127.0.0.1", tenant=house, is_primary=False)
@@ -59,6 +57,7 @@ def demo(live_site):
     }
 
 
+@pytest.mark.demo_house
 def test_first_import_and_first_booking_in_three_languages(demo):
     shell = "set -e\n" + "\n".join(blocks("sh", until="**Be told**")) + "\n" + blocks("sh", containing="/webhooks")[0]
     shell = shell.replace("http://demo.localhost:8000", demo["SITE"])

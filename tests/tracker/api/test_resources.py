@@ -127,16 +127,13 @@ def test_a_list_is_ordered_both_ways_and_by_nothing_else(api, resource):
 
 
 @every
-@pytest.mark.parametrize(
-    "cursor", ["cD1hYmM=", "nonsense", "%00", "bz0xJnA9eA==", "cj0xJnA9MTIzNDU2Nzg5MDEyMzQ1Njc4OTA="]
-)
-def test_a_cursor_of_nobodys_making_is_a_404(api, resource, cursor):
+def test_a_cursor_of_nobodys_making_is_a_404(api, resource):
     made(resource)
 
-    answer = api.get(f"{resource.url}?cursor={cursor}")
-
-    assert answer.status_code in (200, 404)
-    assert answer.status_code == 200 or answer["Content-Type"] == "application/problem+json"
+    for cursor in ("cD1hYmM=", "nonsense", "%00", "bz0xJnA9eA==", "cj0xJnA9MTIzNDU2Nzg5MDEyMzQ1Njc4OTA="):
+        answer = api.get(f"{resource.url}?cursor={cursor}")
+        assert answer.status_code in (200, 404), cursor
+        assert answer.status_code == 200 or answer["Content-Type"] == "application/problem+json"
 
 
 @every

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from bookings.models import Makegood
 from tests.event_schemas import faults_of
 from tests.factories import make_campaign
+from tests.sources import nodes_of, product_files
 from tracker.events.models import Event
 from tracker.events.schemas import all_described, describe
 from tracker.events.services import emit
@@ -27,21 +28,22 @@ def emitted_types() -> set[str]:
     """Every type that the product's code names: text that looks like one of a known kind, in files that emit."""
     kinds = {one.type.partition(".")[0] for one in all_described()}
     found = {f"makegood.{status}" for status in Makegood.Status.values}
-    for root in ("tracker", "metrics", "deals", "bookings", "matchmaking", "etl"):
-        for path in (PROJECT / root).rglob("*.py"):
-            nodes = list(ast.walk(ast.parse(path.read_text())))
-            calls = [one for one in nodes if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "emit"]
-            arguments = [one for call in calls for one in ast.walk(call.args[0]) if isinstance(one, ast.Constant)]
-            found |= {one.value for one in arguments if isinstance(one.value, str) and TYPE.fullmatch(one.value)}
-            texts = {one.value for one in nodes if isinstance(one, ast.Constant) and isinstance(one.value, str)}
-            if calls:
-                found |= {one for one in texts if TYPE.fullmatch(one) and one.partition(".")[0] in kinds}
+    for path in product_files():
+        nodes = list(nodes_of(path))
+        calls = [one for one in nodes if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "emit"]
+        arguments = [one for call in calls for one in ast.walk(call.args[0]) if isinstance(one, ast.Constant)]
+        found |= {one.value for one in arguments if isinstance(one.value, str) and TYPE.fullmatch(one.value)}
+        texts = {one.value for one in nodes if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+        if calls:
+            found |= {one for one in texts if TYPE.fullmatch(one) and one.partition(".")[0] in kinds}
     return found
 
 
 def test_every_type_that_the_product_emits_is_described():
-    assert {"deal.stage_changed", "io.booked", "copy.approved"} <= emitted_types()
-    assert emitted_types() - {one.type for one in all_described()} == set()
+    emitted = emitted_types()
+
+    assert {"deal.stage_changed", "io.booked", "copy.approved"} <= emitted
+    assert emitted - {one.type for one in all_described()} == set()
 
 
 @pytest.mark.parametrize("one", all_described(), ids=lambda one: one.type)
