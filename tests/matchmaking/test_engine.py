@@ -30,7 +30,7 @@ def problem_of(rng, *, shows=40, sponsors=30, weights=None, facts=None):
     return podcasts, buyers, packed
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_fast_scorer_agrees_with_the_reference_within_a_hundredth_on_every_pair(seed):
     rng = np.random.default_rng(seed)
@@ -50,12 +50,13 @@ def test_the_fast_scorer_agrees_with_the_reference_within_a_hundredth_on_every_p
 
     fast = Scorer(packed).scores((0, 30))
 
+    out = set(refused.tolist())
     records = {int(pair): (float(facts.own_outcome[i]), float(facts.own_volume[i])) for i, pair in enumerate(recorded)}
     for sponsor, buyer in enumerate(buyers):
         for show, podcast in enumerate(podcasts):
             key = sponsor * 40 + show
             outcome, volume = records.get(key, (None, 0.0))
-            pair = Pair("refused" if key in set(refused.tolist()) else "", outcome, volume)
+            pair = Pair("refused" if key in out else "", outcome, volume)
             slow = score_pair(podcast, buyer, weights=weights, pair=pair, full_evidence=EVIDENCE).score
             if slow is None:
                 assert fast[sponsor, show] == INELIGIBLE
