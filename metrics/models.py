@@ -447,8 +447,10 @@ class ReportStep(models.Model):
     before_import = models.UUIDField(null=True, db_index=True)
     by_import = models.UUIDField(db_index=True)
     recorded_at = models.DateTimeField()
-    # Taken back: only history from then on.
+    # Taken back: only history from then on. What the import had written stood there until `held_until`.
     is_closed = models.BooleanField(default=False)
+    held = models.JSONField(null=True)
+    held_until = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "metric_report_steps"

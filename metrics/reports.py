@@ -187,6 +187,7 @@ def forget_reports(*, import_id: UUID, at: datetime, label: str = "") -> Forgott
     for step in ReportStep.objects.filter(by_import=import_id, is_closed=False).order_by("-step_id"):
         place = _PLACES[step.kind]
         if place.holder(step.key) == import_id:
+            step.held, step.held_until = place.stands(step.key), at
             place.put(step.key, step.before, step.before_import)
             removed += step.before is None
             restored += step.before is not None
@@ -196,10 +197,14 @@ def forget_reports(*, import_id: UUID, at: datetime, label: str = "") -> Forgott
             later = ReportStep.objects.filter(
                 kind=step.kind, key=step.key, before_import=import_id, is_closed=False, step_id__gt=step.pk
             )
+            step.held, step.held_until = later.order_by("step_id").values_list("before", "recorded_at").first() or (
+                None,
+                None,
+            )
             later.update(before=step.before, before_import=step.before_import)
             kept.append({"kind": step.kind, **step.key})
         step.is_closed = True
-        step.save(update_fields=["is_closed"])
+        step.save(update_fields=["is_closed", "held", "held_until"])
     keys = ((UUID(key["episode"]), key["source"], key["window"], date.fromisoformat(key["as_of"])) for key in settle)
     settle_days(_days_of(keys), at=at, label=label, import_id=None)
     return Forgotten(removed, restored, kept)
@@ -211,6 +216,11 @@ class _Kept:
 
     rows: Callable[[Mapping[str, Any]], QuerySet]
     figures: Callable[[Any], dict[str, Any]]
+    value: Callable[[Any], tuple | None]
+
+    def stands(self, key: Mapping[str, Any]) -> Any:
+        stands = self.value(self.rows(key).first())
+        return stands and stands[0]
 
     def holder(self, key: Mapping[str, Any]) -> UUID | None:
         return self.rows(key).values_list("import_id", flat=True).first()
@@ -241,6 +251,10 @@ class _Audience:
             podcast_id=key["podcast"], source=key["source"], dimension=key["dimension"], as_of=key["as_of"]
         )
 
+    def stands(self, key: Mapping[str, Any]) -> Any:
+        stands = _audience_value(self.rows(key))
+        return stands and stands[0]
+
     def holder(self, key: Mapping[str, Any]) -> UUID | None:
         return self.rows(key).values_list("import_id", flat=True).first()
 
@@ -251,13 +265,6 @@ class _Audience:
         shares = {value: Decimal(share) for value, share in before.items()}
         day = date.fromisoformat(key["as_of"])
         _replace_report(UUID(key["podcast"]), key["source"], key["dimension"], day, shares, import_id)
-
-
-_PLACES: dict[str, Any] = {
-    Kind.SNAPSHOT: _Kept(_snapshots, lambda before: {"downloads": before}),
-    Kind.SHOW: _Kept(_shows, dict),
-    Kind.AUDIENCE: _Audience(),
-}
 
 
 # --- inside -----------------------------------------------------------------------------------------------------------
@@ -353,3 +360,10 @@ def _shares_of(rows: Sequence[tuple]) -> dict[str, Decimal]:
 
 def _share(part: Decimal, whole: Decimal) -> Decimal:
     return (part / whole).quantize(MILLIONTH, rounding=ROUND_HALF_UP)
+
+
+_PLACES: dict[str, Any] = {
+    Kind.SNAPSHOT: _Kept(_snapshots, lambda before: {"downloads": before}, _snapshot_value),
+    Kind.SHOW: _Kept(_shows, dict, _show_value),
+    Kind.AUDIENCE: _Audience(),
+}

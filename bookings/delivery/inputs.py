@@ -117,11 +117,11 @@ class Inputs:
 
     def rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Run one of the statements on the figures as they stand, or as they stood at `known_at`."""
-        figures = reads.FIGURES if self.known_at is None else reads.FIGURES_KNOWN
+        told = reads.TOLD if self.known_at is None else reads.TOLD_KNOWN
         ways = reads.FEW if self.shows <= RollupOfSome.FEW_SHOWS else reads.MANY
-        ways = {name: way.format(figures=figures) for name, way in ways.items()}
+        ways = {name: way.format(figures=told["figures"]) for name, way in ways.items()}
         with connection.cursor() as cursor:
-            cursor.execute(statement.format(figures=figures, **ways), {**parameters, "known_at": self.known_at})
+            cursor.execute(statement.format(**told, **ways), {**parameters, "known_at": self.known_at})
             return cursor.fetchall()
 
 

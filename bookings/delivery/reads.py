@@ -1,6 +1,7 @@
 """The three statements behind pacing. Each reads for all lines of a set at once.
 
-`{figures}` is the rollup, or what was known of it at an earlier moment. Days are UTC days; ids and days come as arrays.
+`{figures}` is the rollup, `{snapshots}` the downloads so far, `{whole}` the figures of whole shows: each as it stands,
+or what was known of it at an earlier moment. Days are UTC days; ids and days come as arrays.
 The hints of `FEW` name the codes of what is asked for: by them the key of the facts is stepped over, so that one show
 does not cost what the whole house does. For many shows at once reading every day is cheaper, and they are left out.
 """
@@ -40,6 +41,54 @@ FIGURES_KNOWN = """(
     WHERE kept.since <= %(known_at)s AND (kept.until IS NULL OR kept.until > %(known_at)s)
 )"""
 
+# What else hosts report. A place where something undone stood at the moment held that; else what stood there before the
+# first step after the moment; else what stands there now.
+SNAPSHOTS = "metric_snapshots"
+SNAPSHOTS_KNOWN = """(
+    WITH told AS MATERIALIZED (
+        SELECT DISTINCT ON (key) key, value FROM (
+            SELECT key, held AS value, 0 AS rank, -step_id AS place FROM metric_report_steps
+            WHERE kind = 'snapshot' AND is_closed AND recorded_at <= %(known_at)s AND held_until > %(known_at)s
+            UNION ALL
+            SELECT key, before, 1, step_id FROM metric_report_steps
+            WHERE kind = 'snapshot' AND NOT is_closed AND recorded_at > %(known_at)s
+        ) AS steps
+        ORDER BY key, rank, place
+    )
+    SELECT (key ->> 'episode')::uuid AS episode_id, key ->> 'source' AS source,
+           (key ->> 'window')::int AS window_days, (key ->> 'as_of')::date AS as_of,
+           (value #>> '{}')::bigint AS downloads
+    FROM told WHERE value IS NOT NULL
+    UNION ALL
+    SELECT episode_id, source, window_days, as_of, downloads FROM metric_snapshots AS kept
+    WHERE NOT EXISTS (SELECT FROM told WHERE told.key = jsonb_build_object('episode', kept.episode_id,
+        'source', kept.source, 'window', kept.window_days, 'as_of', to_char(kept.as_of, 'YYYY-MM-DD')))
+)"""
+WHOLE = "metric_show_figures"
+WHOLE_KNOWN = """(
+    WITH told AS MATERIALIZED (
+        SELECT DISTINCT ON (key) key, value FROM (
+            SELECT key, held AS value, 0 AS rank, -step_id AS place FROM metric_report_steps
+            WHERE kind = 'show' AND is_closed AND recorded_at <= %(known_at)s AND held_until > %(known_at)s
+            UNION ALL
+            SELECT key, before, 1, step_id FROM metric_report_steps
+            WHERE kind = 'show' AND NOT is_closed AND recorded_at > %(known_at)s
+        ) AS steps
+        ORDER BY key, rank, place
+    )
+    SELECT (key ->> 'podcast')::uuid AS podcast_id, key ->> 'source' AS source,
+           (key ->> 'first_day')::date AS first_day, (key ->> 'last_day')::date AS last_day,
+           (value ->> 'downloads')::bigint AS downloads
+    FROM told WHERE value IS NOT NULL
+    UNION ALL
+    SELECT podcast_id, source, first_day, last_day, downloads FROM metric_show_figures AS kept
+    WHERE NOT EXISTS (SELECT FROM told WHERE told.key = jsonb_build_object('podcast', kept.podcast_id,
+        'source', kept.source, 'first_day', to_char(kept.first_day, 'YYYY-MM-DD'),
+        'last_day', to_char(kept.last_day, 'YYYY-MM-DD')))
+)"""
+TOLD = {"figures": FIGURES, "snapshots": SNAPSHOTS, "whole": WHOLE}
+TOLD_KNOWN = {"figures": FIGURES_KNOWN, "snapshots": SNAPSHOTS_KNOWN, "whole": WHOLE_KNOWN}
+
 # One row: the sources of the shows as (show, source, days, last day), the pauses of the lines, the house's bands.
 # A show that fell silent long ago is told by whatever was counted last.
 SURVEY = """
@@ -55,14 +104,13 @@ WITH lately AS (
     GROUP BY podcast_id, source
 ), kept AS (
     SELECT podcast_id, source, count(DISTINCT as_of) AS days, max(as_of) AS last_day
-    FROM metric_snapshots JOIN episodes USING (episode_id)
-    WHERE podcast_id = ANY(%(shows)s) AND as_of < %(until)s AND %(known_at)s::timestamptz IS NULL
+    FROM {snapshots} AS snapshots JOIN episodes USING (episode_id)
+    WHERE podcast_id = ANY(%(shows)s) AND as_of < %(until)s
     GROUP BY podcast_id, source
 ), whole AS (
     SELECT podcast_id, source, count(DISTINCT first_day) AS days, max(first_day) AS last_day
-    FROM metric_show_figures
+    FROM {whole} AS figures
     WHERE podcast_id = ANY(%(shows)s) AND first_day = last_day AND first_day < %(until)s AND downloads IS NOT NULL
-      AND %(known_at)s::timestamptz IS NULL
     GROUP BY podcast_id, source
 ), sources AS (
     SELECT podcast_id, source, sum(days)::bigint AS days, max(last_day) AS last_day
@@ -131,13 +179,13 @@ FROM (
     SELECT DISTINCT ON (wanted.id, wanted.source, ages.age) wanted.id, wanted.source, ages.age, kept.downloads
     FROM unnest(%(kinds)s::text[], %(ids)s::uuid[], %(sources)s::text[], %(days)s::int[])
       AS wanted(kind, id, source, days)
-    JOIN metric_snapshots AS kept ON kept.episode_id = wanted.id AND kept.source = wanted.source
+    JOIN {snapshots} AS kept ON kept.episode_id = wanted.id AND kept.source = wanted.source
     JOIN episodes ON episodes.episode_id = wanted.id
     CROSS JOIN LATERAL (
         SELECT kept.as_of - (episodes.drops_at AT TIME ZONE 'UTC')::date + 1 AS so_far
     ) AS old
     CROSS JOIN LATERAL (SELECT coalesce(kept.window_days::int, old.so_far) AS age) AS ages
-    WHERE wanted.kind = 'episode' AND %(known_at)s::timestamptz IS NULL AND kept.as_of < %(until)s
+    WHERE wanted.kind = 'episode' AND kept.as_of < %(until)s
       AND ages.age BETWEEN 1 AND wanted.days AND old.so_far >= ages.age
     ORDER BY wanted.id, wanted.source, ages.age, kept.as_of DESC
 ) AS of_snapshots
@@ -150,10 +198,10 @@ FROM (
       AND day < %(until)s AND downloads IS NOT NULL {of_shows}
     GROUP BY podcast_id, source, day
     UNION ALL
-    SELECT podcast_id, source, first_day, downloads FROM metric_show_figures AS whole
+    SELECT podcast_id, source, first_day, downloads FROM {whole} AS whole
     WHERE podcast_id = ANY(%(shows)s) AND source = ANY(%(show_sources)s) AND first_day = last_day
       AND first_day BETWEEN %(first)s AND %(last)s AND first_day < %(until)s AND downloads IS NOT NULL
-      AND %(known_at)s::timestamptz IS NULL AND NOT EXISTS (
+      AND NOT EXISTS (
         SELECT FROM {figures} AS rollup WHERE rollup.podcast_id = whole.podcast_id AND rollup.source = whole.source
           AND rollup.day = whole.first_day AND rollup.downloads IS NOT NULL)
 ) AS of_shows

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from datetime import UTC
 from functools import wraps
 from uuid import UUID
 
@@ -241,9 +240,7 @@ def proof(request: HttpRequest, booking: IOBooking) -> HttpResponse:
     spots = spots_to_prove([booking], at=at)
     chosen = next((spot for spot in spots if str(spot.episode.pk if spot.episode else "") == wanted), None)
     first_open = next((spot for spot in spots if spot.aircheck is None or not spot.aircheck.has_proof), None)
-    chosen = chosen or first_open or (spots or [None])[0]
-    today = at.astimezone(UTC).date()
-    context = {"booking": booking, "form": form, "spots": spots, "chosen": chosen, "today": today}
+    context = {"booking": booking, "form": form, "spots": spots, "chosen": chosen or first_open or (spots or [None])[0]}
     return render(request, "bookings/aircheck.html", context, status=400 if form.errors else 200)
 
 

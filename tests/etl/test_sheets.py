@@ -58,7 +58,7 @@ class FakeGoogle:
 
         self.server = HTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
         self.thread.start()
 
     def stop(self):
@@ -67,20 +67,24 @@ class FakeGoogle:
         self.thread.join()
 
 
-@pytest.fixture
-def google(monkeypatch, tmp_path, settings):
-    fake = FakeGoogle()
+@pytest.fixture(scope="module")
+def private_key() -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
+    return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
+
+
+@pytest.fixture
+def google(monkeypatch, tmp_path, settings, private_key):
+    fake = FakeGoogle()
     path = tmp_path / "key.json"
     path.write_text(
         json.dumps(
             {
                 "type": "service_account",
                 "client_email": "tracker@house.example",
-                "private_key": pem,
+                "private_key": private_key,
                 "private_key_id": "1",
                 "token_uri": f"{fake.address}/token",
             }

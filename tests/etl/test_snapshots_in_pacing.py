@@ -1,11 +1,14 @@
 """Downloads so far feed the curve and the pacing of baked-in lines as they are; whole-show days feed dynamic lines."""
 
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import pytest
 
 from bookings.delivery.inputs import gather
 from bookings.delivery.paces import Pacer
 from metrics.models import DailyRollup
-from metrics.reports import FigureOfShow, SnapshotOf, record_show_figures, record_snapshots
+from metrics.reports import FigureOfShow, SnapshotOf, forget_reports, record_show_figures, record_snapshots
 from tests.factories import NOON, make_ad_unit, make_booking, make_campaign, make_episode, make_podcast
 
 TODAY = NOON.date()
@@ -65,3 +68,53 @@ def test_days_of_a_whole_show_pace_a_dynamic_line_until_episodes_are_told(tenant
     inputs = gather([line], at=NOON, source="anchor")
 
     assert inputs.show_days[show.pk, "anchor"] == dict.fromkeys(days, 100)
+
+
+FIRST, SECOND = UUID(int=1), UUID(int=2)
+
+
+@pytest.mark.parametrize(
+    ("undone", "known"),
+    [
+        # The count known an hour after each of: the first import, the second, the first undo, the second undo.
+        ((SECOND, FIRST), [400, 500, 400, None]),
+        ((FIRST, SECOND), [400, 500, 500, None]),
+    ],
+)
+def test_what_was_known_holds_each_snapshot_and_day_until_it_was_restated_or_taken_back(tenant, undone, known):
+    show = make_podcast()
+    young = out(show, 7)
+    baked = make_booking(
+        campaign=make_campaign(stage="won"),
+        ad_unit=make_ad_unit(show, delivery="baked_in"),
+        episode=young,
+        flight_start=NOON - timedelta(days=8),
+        flight_end=NOON + timedelta(days=30),
+        booked_impressions=1000,
+        at=NOON - timedelta(days=10),
+    )
+    dynamic = make_booking(
+        campaign=make_campaign(stage="won"),
+        ad_unit=make_ad_unit(show, delivery="dynamic"),
+        flight_start=NOON - timedelta(days=3),
+        flight_end=NOON + timedelta(days=3),
+        booked_impressions=1000,
+        at=NOON - timedelta(days=10),
+    )
+    day = TODAY - timedelta(days=1)
+    moments = [NOON - timedelta(hours=10 - 2 * n) for n in range(4)]
+    for import_id, downloads, at in ((FIRST, 400, moments[0]), (SECOND, 500, moments[1])):
+        record_snapshots(rows=[told(young, None, downloads)], import_id=import_id, at=at)
+        of_show = FigureOfShow(show.pk, "megaphone", day, day, downloads=downloads)
+        record_show_figures(rows=[of_show], import_id=import_id, at=at)
+    for import_id, at in zip(undone, moments[2:], strict=True):
+        forget_reports(import_id=import_id, at=at)
+
+    def counted(known_at: datetime | None) -> tuple[int | None, int | None]:
+        inputs = gather([baked, dynamic], at=NOON, known_at=known_at, source="megaphone")
+        of_episode = inputs.kept.get((young.pk, "megaphone"), {}).get(7)
+        return of_episode, inputs.show_days.get((show.pk, "megaphone"), {}).get(day)
+
+    assert counted(moments[0] - timedelta(hours=1)) == (None, None)
+    assert [counted(at + timedelta(hours=1)) for at in moments] == [(count, count) for count in known]
+    assert counted(None) == (None, None)
