@@ -160,7 +160,8 @@ def _check_move(campaign: Campaign, to: str, *, by: HasActor | Actor, reason: st
         _require_reason(reason, _("Say why this deal skips a stage."))
         return True
     if to == Stage.LOST:
-        _require_reason(reason, _("Say why the deal was lost."))
+        # Wherever the deal stands: a body that says "lost" without it is of the wrong form.
+        _require_reason(reason, _("Say why the deal was lost."), status=400)
     if campaign.stage == Stage.LOST:
         _require_reason(reason, _("Say why the deal is opened again."))
     if campaign.stage == Stage.WON:
@@ -302,9 +303,9 @@ def _require_manager(someone: HasActor | Actor, message: str) -> None:
         raise Forbidden("manager_required", message)
 
 
-def _require_reason(reason: str, message: str) -> None:
+def _require_reason(reason: str, message: str, **details: int) -> None:
     if not any(char.isalnum() for char in reason):
-        raise DomainError("reason_required", message, status=400)
+        raise DomainError("reason_required", message, **details)
 
 
 def _named(name: str) -> str:

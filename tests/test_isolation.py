@@ -29,6 +29,8 @@ LISTS = [
     "/api/v1/ad-units",
     "/api/v1/orders",
     "/api/v1/makegoods",
+    "/api/v1/makegoods/offers",
+    "/api/v1/billing-lines",
     "/api/v1/podcasts",
     "/api/v1/episodes",
     "/api/v1/matches",

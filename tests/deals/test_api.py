@@ -110,7 +110,8 @@ def test_a_forbidden_move_is_409_and_lists_the_allowed_ones(tenant, api, pipelin
 def test_lost_needs_a_reason(tenant, api, pipeline_on):
     deal = make_campaign(stage="proposal")
 
-    assert patch(api, deal, stage="lost").json()["code"] == "reason_required"
+    bare = patch(api, deal, stage="lost")
+    assert (bare.status_code, bare.json()["code"]) == (400, "reason_required")
     assert patch(api, deal, stage="lost", reason="Price").json()["status"] == "lost"
 
 
@@ -123,7 +124,7 @@ def test_skipping_needs_a_manager_with_force_and_a_reason(tenant, api_of, pipeli
     silent = patch(manager, deal, stage="won", force=True)
     forced = patch(manager, deal, stage="won", force=True, reason="Signed at the fair")
 
-    assert [one.status_code for one in (refused, plain, silent, forced)] == [403, 409, 400, 200]
+    assert [one.status_code for one in (refused, plain, silent, forced)] == [403, 409, 422, 200]
     assert refused.json()["code"] == "manager_required"
 
 

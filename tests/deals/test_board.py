@@ -160,7 +160,7 @@ def test_a_move_answers_with_the_card_and_the_heads(desk):
     ("stage", "to", "more", "status", "code", "ask"),
     [
         ("proposal", "lost", {}, 400, "reason_required", "lost"),
-        ("lost", "qualified", {}, 400, "reason_required", "reason"),
+        ("lost", "qualified", {}, 422, "reason_required", "reason"),
         ("lead", "won", {}, 409, "invalid_transition", ""),
         ("lead", "closed", {}, 400, "unknown_stage", ""),
         ("won", "negotiation", {"reason": "A mistake"}, 403, "manager_required", ""),
