@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system run stop status logs psql reset test lint format requirements bench drill audit ci
+.PHONY: help setup system run stop status logs psql reset test lint format requirements bench drill drills audit ci
 
 help: ## list the commands
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -67,6 +67,11 @@ bench: setup ## the measurements of docs/performance.md
 
 drill: setup ## fifty tenants on four hosts under load for ten minutes (ARGS="--minutes 1" for a trial)
 	@$(BIN)/python scripts/drills/load.py $(ARGS)
+
+drills: setup ## rolling restart, failing networks, a fleet's migration (about 15 minutes)
+	@$(BIN)/python scripts/drills/restarts.py --rounds $(or $(ROUNDS),2)
+	@$(BIN)/python scripts/drills/faults.py --seconds $(or $(SECONDS),10)
+	@$(BIN)/python scripts/drills/fleet.py --tenants $(or $(TENANTS),200) --kills $(or $(KILLS),10)
 
 audit: ## ask PyPI's advisory database about every locked package (needs the network)
 	@test -x .stack/audit/bin/pip-audit || { $(PYTHON) -m venv .stack/audit && .stack/audit/bin/pip install --quiet pip-audit; }

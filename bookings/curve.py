@@ -50,20 +50,28 @@ class Growth:
     def share(self) -> float:
         return exp(-self.centre)
 
+    @property
+    def falls(self) -> bool:
+        return self.model is not None and self.model.falls
+
     def at_close(self, episode: Counted, before: Sequence[Counted] = ()) -> Interval | None:
         """Project one episode; `before` came out before it, oldest first. None when its count at this age is not known.
 
-        The middle is the point that errs least in percent; an episode never loses downloads: max(d, d / F(age) x F(W)).
+        The middle is the point that errs least in percent; an episode loses no downloads: max(d, d / F(age) x F(W)).
+        Only where a source took some back in the past (`falls`), the lower bound may lie below what it has.
         """
         known = episode.log_at(self.age)
         if known is None:
             return None if episode.counts.get(self.age) is None else Interval(0.0, None, None)
         own = None if self.model is None else self.model.middle_of(episode, before)
         middle = known + self.centre if own is None else own + self.pull
-        count = max(exp(known), exp(middle + self.shift))
-        if self.spread is None:
+        outlook = None if own is None or self.model is None else self.model.outlook_of(episode)
+        move, spread = (0.0, self.spread) if outlook is None else (outlook.move, (outlook.low, outlook.high))
+        count = max(exp(known), exp(middle + move + self.shift))
+        if spread is None:
             return Interval(count, None, None)
-        low, high = (max(exp(known), exp(middle + bound)) for bound in self.spread)
+        least = 0.0 if self.falls else exp(known)
+        low, high = (max(least, exp(middle + bound)) for bound in spread)
         return Interval(count, min(low, count), max(high, count))
 
 

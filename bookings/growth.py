@@ -2,22 +2,21 @@
 
 One model serves one pair of ages. It predicts the logarithm of growth, log(count at `to` / count at `age`), by a robust
 ridge regression whose terms must earn their place: a group of terms (how far the episode stands from its show's recent
-level, how it grew up to now, the weekday and the hour it came out, the drift over time) is taken in only when
-predicting each known episode from all others gets clearly better by it. Without such a group the model is the robust
-middle of past growth. The interval is read off the errors made on episodes that the model had not seen, and widened by
-what the older half of them, learned alone, got wrong about the newer half.
+level, how it grew up to now, the weekday and the hour it came out) is taken in only when predicting each known episode
+from all others gets clearly better by it. Without such a group the model is the robust middle of past growth. The
+interval is read off the errors made on episodes that the model had not seen, and off the way they went (`drift`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from math import log, nan
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bookings.drift import Drift, Outlook, learn_drift
 from bookings.robust import robust_centre, spread80
 
 Array = NDArray[np.float64]
@@ -28,16 +27,11 @@ NEIGHBOURS = 30
 WORTH = 0.03
 # And by so many times what that fall could be by chance.
 SURE = 1.3
-SURE_OF_DRIFT = 3.0
 # From so many episodes on there is a half to learn from and one to judge.
 FEWEST_FOR_BACK_TEST = 8
 _FEWEST_FOR_TERMS = 10
 _PENALTIES = np.array([0.3, 1.0, 3.0, 10.0, 30.0])
 _CUT = 4.685
-# How far a drift seen in the past is believed to go on beyond it.
-_DRIFT_BELIEVED = 0.5
-# How many times its own doubt the newer half stands off the older one to be believed.
-_SURE_OFF = 1.5
 _DAY = 86_400.0
 
 
@@ -76,25 +70,18 @@ class _Book:
 
     def __init__(self, raw: Array, groups: Sequence[str]) -> None:
         self.groups = groups
-        self._drift = groups.index("drift")
-        times = raw[:, self._drift]
-        self._start, self._span = float(times[0]), max(float(times[-1] - times[0]), 1e-6)
         known = ~np.isnan(raw)
         self._usual = np.where(known, raw, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         self.columns = self._measured(raw)
         low, high = self.columns.min(axis=0), self.columns.max(axis=0)
         self._low, self._high = low - (high - low) / 2, high + (high - low) / 2
-        self._high[self._drift] = 0.5 + _DRIFT_BELIEVED
 
     def of(self, raw: Array) -> Array:
         """Terms of new episodes. Beyond what was seen, and half as far again, nobody knows whether a term goes on."""
         return np.clip(self._measured(raw), self._low, self._high)
 
     def _measured(self, raw: Array) -> Array:
-        columns = np.where(np.isnan(raw), self._usual, raw)
-        place = (raw[:, self._drift] - self._start) / self._span
-        columns[:, self._drift] = np.where(place <= 1, place, 1 + _DRIFT_BELIEVED * np.minimum(place - 1, 1.0)) - 0.5
-        return columns
+        return np.where(np.isnan(raw), self._usual, raw)
 
     def places(self, chosen: Sequence[str]) -> list[int]:
         return [index for index, group in enumerate(self.groups) if group in chosen]
@@ -116,9 +103,15 @@ class GrowthModel:
     spread: tuple[float, float] | None
     error: float | None
     growths: tuple[float, ...]
+    drift: Drift | None
     _terms: "_TermsOf"
     _fit: _Fit
     _book: _Book | None
+
+    @cached_property
+    def falls(self) -> bool:
+        """Whether the count of any episode that was learned from ever fell: sources restate what they told."""
+        return min(self.growths) < 0
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -136,6 +129,10 @@ class GrowthModel:
             middle += float(columns @ self._fit.slopes)
         return middle
 
+    def outlook_of(self, episode: Counted) -> Outlook | None:
+        """How far off the middle an episode will end, by the way the last ones went; None when too few tell."""
+        return None if self.drift is None else self.drift.ahead(_day_of(episode))
+
 
 def learn(past: Sequence[Counted], *, age: int, to: int, windows: Sequence[int]) -> GrowthModel | None:
     """Learn how episodes grow from `age` to `to` from earlier ones, oldest first; None when none has both counts.
@@ -147,6 +144,7 @@ def learn(past: Sequence[Counted], *, age: int, to: int, windows: Sequence[int])
         return None
     episodes = [past[place] for place in places]
     growths = np.array([(one.log_at(to) or 0.0) - (one.log_at(age) or 0.0) for one in episodes])
+    days = [_day_of(one) for one in episodes]
     terms = _TermsOf(age, windows, has_hours=len({one.published.time() for one in episodes}) > 1)
     raw = None
     if len(episodes) >= _FEWEST_FOR_TERMS:
@@ -154,16 +152,17 @@ def learn(past: Sequence[Counted], *, age: int, to: int, windows: Sequence[int])
         raw = terms.rows(episodes, [_earlier(logs, place) for place in places])
     middle = robust_centre(growths.tolist())
     fit, book = _fit_of(raw, terms.groups, growths, middle)
-    missed = _back_test(raw, terms.groups, growths)
+    missed = _back_test(raw, terms.groups, growths, days)
     return GrowthModel(
         age=age,
         to=to,
         episodes=len(episodes),
         middle=middle,
         shift=_least_percent_error(fit.unseen),
-        spread=_spread(fit.unseen, missed, terms=len(fit.slopes)),
+        spread=spread80(fit.unseen.tolist()),
         error=None if missed is None else float(np.minimum(np.abs(np.expm1(-missed)), 10.0).mean()),
         growths=tuple(growths.tolist()),
+        drift=learn_drift(fit.unseen, days, terms=len(fit.slopes)),
         _terms=terms,
         _fit=fit,
         _book=book,
@@ -178,24 +177,40 @@ class _TermsOf:
         ages = sorted({*(window for window in windows if window < age), age})
         self._steps = list(zip(ages, ages[1:], strict=False))
         self._has_hours = has_hours
-        self.groups = ["level", *["momentum"] * len(self._steps), *["weekday"] * 7, "drift", *["hour"] * has_hours]
+        self.groups = ["level", *["momentum"] * len(self._steps), *["weekday"] * 7, *["hour"] * has_hours]
 
     def rows(self, episodes: Sequence[Counted], before: Sequence[Sequence[float | None]]) -> Array:
         """`before` holds, for each episode, the logarithms of what earlier ones had at this age."""
-        return np.array([self._row(episode, levels) for episode, levels in zip(episodes, before, strict=True)])
+        levels = _levels(before)
+        return np.array([self._row(episode, level) for episode, level in zip(episodes, levels, strict=True)])
 
-    def _row(self, episode: Counted, levels: Sequence[float | None]) -> list[float]:
+    def _row(self, episode: Counted, level: float) -> list[float]:
         known = episode.log_at(self._age)
-        recent = [level for level in levels[-NEIGHBOURS * 2 :] if level is not None]
-        row = [nan if known is None or len(recent) < 3 else known - median(recent[-NEIGHBOURS:])]
+        row = [nan if known is None else known - level]
         for first, then in self._steps:
             start, end = episode.log_at(first), episode.log_at(then)
             row.append(nan if start is None or end is None else end - start)
         row += [1.0 if episode.published.weekday() == weekday else 0.0 for weekday in range(7)]
-        row.append(episode.published.astimezone(UTC).timestamp() / _DAY)
         if self._has_hours:
             row.append((episode.published.hour + episode.published.minute / 60) / 24 - 0.5)
         return row
+
+
+def _levels(before: Sequence[Sequence[float | None]]) -> list[float]:
+    """The middle of the last known levels before each episode; nan where fewer than three are known."""
+    table = np.full((len(before), NEIGHBOURS), np.inf)
+    counts = np.zeros(len(before), dtype=int)
+    for place, levels in enumerate(before):
+        recent = [level for level in levels[-NEIGHBOURS * 2 :] if level is not None][-NEIGHBOURS:]
+        table[place, : len(recent)], counts[place] = recent, len(recent)
+    table.sort(axis=1)
+    rows, last = np.arange(len(before)), np.maximum(counts - 1, 0)
+    middles = (table[rows, last // 2] + table[rows, (last + 1) // 2]) / 2
+    return np.where(counts < 3, nan, middles).tolist()
+
+
+def _day_of(episode: Counted) -> float:
+    return episode.published.timestamp() / _DAY
 
 
 def _fit_of(raw: Array | None, groups: Sequence[str], growths: Array, centre: float) -> tuple[_Fit, _Book | None]:
@@ -216,13 +231,9 @@ def _fit_of(raw: Array | None, groups: Sequence[str], growths: Array, centre: fl
 
 
 def _is_better(trial: _Fit, best: _Fit) -> bool:
-    """Whether a further group lowers the error on unseen episodes by more than chance would.
-
-    Neighbours share the level they are judged against and err alike, so a drift beside it needs better evidence.
-    """
+    """Whether a further group lowers the error on unseen episodes by more than chance would."""
     gains = np.minimum(np.abs(best.unseen), 1.0) - np.minimum(np.abs(trial.unseen), 1.0)
-    sure = SURE_OF_DRIFT if {"drift", "level"} <= set(trial.chosen) else SURE + 8 / len(gains)
-    doubt = sure * float(gains.std()) / len(gains) ** 0.5
+    doubt = (SURE + 8 / len(gains)) * float(gains.std()) / len(gains) ** 0.5
     return float(gains.mean()) >= max(doubt, best.error * WORTH)
 
 
@@ -267,7 +278,7 @@ def _left_out_centres(growths: Array, centre: float) -> Array:
     return growths - (pulls @ growths - pulls * growths) / np.maximum(others, 1e-9)
 
 
-def _back_test(raw: Array | None, groups: Sequence[str], growths: Array) -> Array | None:
+def _back_test(raw: Array | None, groups: Sequence[str], growths: Array, days: Sequence[float]) -> Array | None:
     """What the older half, learned alone, gets wrong about the newer half, oldest first; None when too few."""
     half = len(growths) // 2
     if len(growths) < FEWEST_FOR_BACK_TEST:
@@ -277,6 +288,9 @@ def _back_test(raw: Array | None, groups: Sequence[str], growths: Array) -> Arra
     foreseen = np.full(len(growths) - half, fit.centre)
     if book is not None and raw is not None and fit.chosen:
         foreseen = foreseen + book.of(raw[half:])[:, book.places(fit.chosen)] @ fit.slopes
+    drift = learn_drift(fit.unseen, days[:half], terms=len(fit.slopes))
+    if drift is not None:
+        foreseen = foreseen + np.array([drift.ahead(day).move for day in days[half:]])
     return growths[half:] - foreseen
 
 
@@ -287,27 +301,6 @@ def _least_percent_error(unseen: Array) -> float:
     """
     scale = 1.4826 * float(np.median(np.abs(unseen)))
     return -min(scale * scale, 0.2)
-
-
-def _spread(unseen: Array, missed: Array | None, *, terms: int) -> tuple[float, float] | None:
-    """The bounds of four in five errors; wider where the newer half was missed by more than left-out episodes are.
-
-    An episode that is left out has neighbours on both sides to learn from; the future has them on one side alone. So
-    the bounds are stretched by what the newer half strayed more: by half of it, or all when `terms` were picked for the
-    sake of the left-out errors, and by what each of them costs. Where the newer half stands off the older one by more
-    than chance, they reach out that way by twice as much: the next half will stand off as far again.
-    """
-    spread = spread80(unseen.tolist())
-    usual = float(np.quantile(np.abs(unseen), 0.8))
-    if spread is None or missed is None or usual <= 1e-12:
-        return spread
-    drift = robust_centre(missed.tolist())
-    strayed = float(np.quantile(np.abs(missed - drift), 0.8)) / usual
-    wider = (1 + max(0.0, strayed - 1) / (1 if terms else 2)) * (1 + terms / len(unseen)) ** 0.5
-    low, high = spread
-    if abs(drift) >= _SURE_OFF * 1.4826 * float(np.median(np.abs(unseen))) * (2 / len(missed)) ** 0.5:
-        low, high = low + min(0.0, 2 * drift), high + max(0.0, 2 * drift)
-    return low * wider, high * wider
 
 
 def _earlier(logs: Sequence[float | None], place: int) -> Sequence[float | None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib import admin
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -56,6 +57,12 @@ def database(request, django_db_setup, django_db_blocker) -> Iterator[None]:
     with_demo = request.node.get_closest_marker("demo_house") is not None
     with django_db_blocker.unblock(), databases.copy_of_template("own", with_demo=with_demo):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _whole_admin() -> None:
+    """Load every page of the admin, as a web process does: tests that go through them all must find them all."""
+    admin.autodiscover()
 
 
 @pytest.fixture(autouse=True)

@@ -58,8 +58,23 @@ def ensure_demo() -> str:
     name = f"t_{os.environ['TRACKER_TEST_RUN']}_demo"
     with one_at_a_time("demo"), _server() as server:
         if not _exists(server, name):
-            _make(server, name, lambda: call_command("make_demo", stdout=StringIO()), source=ensure_template())
+            _make(server, name, _make_demo, source=ensure_template())
     return name
+
+
+def said_of_demo() -> str:
+    """Return what the command printed that made this run's demo house."""
+    return _demo_words().read_text()
+
+
+def _make_demo() -> None:
+    said = StringIO()
+    call_command("make_demo", stdout=said)
+    _demo_words().write_text(said.getvalue())
+
+
+def _demo_words() -> Path:
+    return STATE.folder / f"demo-{os.environ['TRACKER_TEST_RUN']}.txt"
 
 
 def _make(server: psycopg.Connection, name: str, fill: Callable[[], object], source: str = "template1") -> None:

@@ -7,7 +7,6 @@ import pghistory
 
 from tracker.dashboards.admin_theme import UNFOLD  # noqa: F401
 from tracker.lib.logs import log_settings
-from tracker.lib.reporting import report_errors_to
 from tracker.schedules import SCHEDULES, UPKEEP
 from tracker.stack.state import local_environment
 
@@ -393,6 +392,8 @@ LOGGING = log_settings(as_json=LOG_JSON, level=env("LOG_LEVEL", default="INFO"))
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 PROMETHEUS_EXPORT_MIGRATIONS = False
 if SENTRY_DSN := env("SENTRY_DSN", default=""):
+    from tracker.lib.reporting import report_errors_to
+
     report_errors_to(SENTRY_DSN)
 
 # --- features: every switch is off unless the environment or the tenant turns it on (docs/how-to/switch-a-feature.md) -

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from datetime import UTC
 from functools import wraps
 from uuid import UUID
 
@@ -240,7 +241,9 @@ def proof(request: HttpRequest, booking: IOBooking) -> HttpResponse:
     spots = spots_to_prove([booking], at=at)
     chosen = next((spot for spot in spots if str(spot.episode.pk if spot.episode else "") == wanted), None)
     first_open = next((spot for spot in spots if spot.aircheck is None or not spot.aircheck.has_proof), None)
-    context = {"booking": booking, "form": form, "spots": spots, "chosen": chosen or first_open or (spots or [None])[0]}
+    chosen = chosen or first_open or (spots or [None])[0]
+    today = at.astimezone(UTC).date()
+    context = {"booking": booking, "form": form, "spots": spots, "chosen": chosen, "today": today}
     return render(request, "bookings/aircheck.html", context, status=400 if form.errors else 200)
 
 

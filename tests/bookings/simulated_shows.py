@@ -102,6 +102,65 @@ def wandering(rng: random.Random, count: int) -> list[Counted]:
     return episodes
 
 
+def declining(rng: random.Random, count: int) -> list[Counted]:
+    """The audience halves over the file, and fewer and fewer come late."""
+    episodes = []
+    for place, published in enumerate(_days(count)):
+        final = 20_000 * 0.5 ** (place / count) * math.exp(rng.gauss(0, 0.15))
+        tail = 0.3 - 0.12 * place / count
+        shares = {age: _share(age, 4, tail) * math.exp(rng.gauss(0, 0.05)) for age in WINDOWS}
+        episodes.append(_episode(published, final, shares))
+    return episodes
+
+
+def seasonal(rng: random.Random, count: int) -> list[Counted]:
+    """Audience and habits go round with the year; where in it the file begins is chance."""
+    begin, episodes = rng.uniform(0, 2 * math.pi), []
+    for place, published in enumerate(_days(count)):
+        season = 0.25 * math.sin(2 * math.pi * place / 52 + begin)
+        final = 15_000 * math.exp(season + rng.gauss(0, 0.15))
+        shares = {age: _share(age, 4 * math.exp(season), 0.25) * math.exp(rng.gauss(0, 0.05)) for age in WINDOWS}
+        episodes.append(_episode(published, final, shares))
+    return episodes
+
+
+def heavy_tailed(rng: random.Random, count: int) -> list[Counted]:
+    """Every error is Student's with three degrees of freedom: now and then one is many times the usual."""
+
+    def error() -> float:
+        return rng.gauss(0, 1) / math.sqrt(rng.gammavariate(1.5, 2) / 3)
+
+    episodes = []
+    for published in _days(count):
+        final = 15_000 * math.exp(0.3 * error())
+        shares = {age: _share(age, 4, 0.25) * math.exp(0.06 * error()) for age in WINDOWS}
+        episodes.append(_episode(published, final, shares))
+    return episodes
+
+
+def several_a_day(rng: random.Random, count: int) -> list[Counted]:
+    """Three episodes a day; that of the evening has little of its first day left."""
+    episodes = []
+    for place in range(count):
+        turn = place % 3
+        published = _days(1)[0] + timedelta(days=place // 3, hours=6 * turn)
+        shares = {age: _share(age, 3, 0.2) * math.exp(rng.gauss(0, 0.05)) for age in WINDOWS}
+        shares[1] *= (1, 0.8, 0.55)[turn]
+        episodes.append(_episode(published, 6_000 * (1, 0.7, 0.5)[turn] * math.exp(rng.gauss(0, 0.2)), shares))
+    return episodes
+
+
+def mixed(rng: random.Random, count: int) -> list[Counted]:
+    """Five shows in one file, from some hundred to a hundred thousand downloads, each with habits of its own."""
+    shows = [(10 ** rng.uniform(2.5, 5), 4 * math.exp(rng.gauss(0, 0.5)), rng.uniform(0.15, 0.35)) for _ in range(5)]
+    episodes = []
+    for published in _days(count, every=2):
+        size, speed, tail = rng.choice(shows)
+        shares = {age: _share(age, speed, tail) * math.exp(rng.gauss(0, 0.05)) for age in WINDOWS}
+        episodes.append(_episode(published, size * math.exp(rng.gauss(0, 0.2)), shares))
+    return episodes
+
+
 def wild(rng: random.Random, count: int) -> list[Counted]:
     """One in twelve episodes goes viral late, one in thirty lost its first day."""
     episodes = []
@@ -182,10 +241,15 @@ SHOWS: dict[str, Show] = {
         fast_and_slow,
         noisy_first_day,
         growing,
+        declining,
         drifting,
         wandering,
+        seasonal,
         wild,
+        heavy_tailed,
         weekdays,
+        several_a_day,
+        mixed,
         hits,
         tiny,
         full_of_blanks,

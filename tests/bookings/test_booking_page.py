@@ -203,6 +203,16 @@ def send_proof(client, line, **fields):
     return client.post(url(line, "/proof"), {"file": file, "episode": "", **fields}, follow=True)
 
 
+def test_a_proof_that_is_late_is_called_overdue_where_it_is_sent_too(client, login, tenant, sales_manager):
+    login(client, sales_manager)
+    show = make_show()
+    drop = timezone.now() - timedelta(days=24)
+    make_episode(show, drop, is_published=True)
+    line = make_line(show=show, delivery="baked_in", start=drop - timedelta(hours=5), end=drop + timedelta(days=30))
+
+    assert "Overdue" in read(client.get(url(line, "/proof")))
+
+
 def test_a_creator_sends_proof_and_staff_approve_it(client, login, tenant, sales_manager, today):
     line = running_line(today)
     login(client, make_user(role="creator", bindings={"podcast": [line.ad_unit.podcast_id]}))

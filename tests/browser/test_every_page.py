@@ -81,7 +81,6 @@ def of_administrator() -> list[str]:
 
 def of_every_list() -> list[str]:
     """The list of every model in the admin."""
-    admin.autodiscover()
     models = sorted((model._meta for model in admin.site._registry), key=str)
     return [reverse(f"admin:{model.app_label}_{model.model_name}_changelist") for model in models]
 

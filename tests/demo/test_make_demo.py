@@ -19,6 +19,7 @@ from etl.models import Import
 from etl.services import run_waiting_imports, start_import
 from matchmaking.models import Match
 from metrics.models import DailyRollup, Episode, Podcast
+from tests.database import said_of_demo
 from tracker.accounts.models import User
 from tracker.accounts.services import find_api_key
 from tracker.demo.house import KEY, PASSWORD
@@ -37,26 +38,26 @@ from tracker.lib.actors import SYSTEM
 from tracker.tenants.models import Tenant
 
 
-def make_demo() -> str:
+def make_demo_again() -> str:
     out = StringIO()
     call_command("make_demo", stdout=out)
     return out.getvalue()
 
 
 @pytest.mark.own_database
+@pytest.mark.demo_house
 def test_the_demo_is_alive_whole_and_made_once(database, client_of):
-    printed = make_demo()
     tenant = Tenant.objects.get(schema_name="demo")
 
     with tenant_context(tenant):
-        _check_house(tenant, printed)
+        _check_house(tenant, said_of_demo())
         _check_desk()
         _check_delivery()
         _check_imports()
         counts = _counts()
     _check_key(client_of, tenant)
 
-    assert "was here already" in make_demo()
+    assert "was here already" in make_demo_again()
     with tenant_context(tenant):
         assert _counts() == counts
         _check_samples()

@@ -14,10 +14,6 @@ def serves(product: Product) -> bool:
     return product.ask("GET", "/api/v1/etl/history")[0] == 200
 
 
-def new_deal(product: Product) -> str:
-    return product.make("print(make_campaign().pk)").splitlines()[-1]
-
-
 def untold(product: Product) -> int:
     """Return how many events of acme no worker has passed on."""
     return product.query("SELECT count(*) FROM acme.events_outbox WHERE relayed_at IS NULL")[0][0]
@@ -44,7 +40,7 @@ def test_the_database_restarts_and_the_site_comes_back_by_itself(product):
 
 
 def test_without_the_queue_deals_move_and_their_events_go_out_later(product):
-    deal = new_deal(product)
+    deal = product.deals.pop()
 
     product.stop_server("valkey")
     moved = product.ask("PATCH", f"/api/v1/deals/{deal}/stage", {"stage": "qualified"})
@@ -59,7 +55,7 @@ def test_without_the_queue_deals_move_and_their_events_go_out_later(product):
 
 
 def test_an_emptied_queue_loses_no_event(product):
-    deal = new_deal(product)
+    deal = product.deals.pop()
     product.kill("worker")
     assert product.ask("PATCH", f"/api/v1/deals/{deal}/stage", {"stage": "qualified"})[0] == 200
     with redis.Redis(unix_socket_path=str(product.state.valkey_socket)) as queue:
@@ -71,13 +67,9 @@ def test_an_emptied_queue_loses_no_event(product):
 
 
 def test_a_killed_worker_loses_no_accepted_import(product):
-    product.make(
-        "p = make_podcast(); [print(make_episode(p).pk) for _ in range(40)]",
-    )
-    episodes = [str(row[0]) for row in product.query("SELECT episode_id FROM acme.episodes")]
     header = "day,episode_id,source,downloads,listeners,completion_rate,ctr,conversions,revenue_cents"
     days = [f"2026-{month:02}-{day:02}" for month in range(1, 10) for day in range(1, 28)]
-    rows = [f"{day},{episode},host,{n},,,,," for day in days for n, episode in enumerate(episodes)]
+    rows = [f"{day},{episode},host,{n},,,,," for day in days for n, episode in enumerate(product.episodes)]
 
     status, run = product.upload("\n".join([header, *rows]) + "\n")
     product.kill("worker")
@@ -194,7 +186,7 @@ def test_a_destroyed_database_comes_back_from_its_backup_with_the_same_checksums
     product.manage("restore", str(folder))
     after = checksums()
     product.manage("grant_app_role", APP_ROLE)
-    product.start("web", "worker", "beat")
+    product.start("web")
 
     assert len(before) > 200
     assert after == before

@@ -5,16 +5,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 
-pytestmark = [pytest.mark.own_database]
+pytestmark = [pytest.mark.own_database, pytest.mark.demo_house]
 
 PROJECT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 
 
 def test_the_tour_works_as_printed(live_site, tmp_path):
-    call_command("make_demo")
     blocks = BLOCK.findall((PROJECT / "README.md").read_text())
     script = "set -e\n" + "\n".join(blocks)
     # Only the port differs, and an answer that is an error ends the tour.

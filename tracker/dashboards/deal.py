@@ -71,6 +71,8 @@ def page(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": deal.name,
+        "opts": Campaign._meta,
+        "original": deal,
         "is_fullwidth": "1",
         "deal": deal,
         "today": words.today(),

@@ -56,6 +56,8 @@ def page(request: HttpRequest, sponsor_id: UUID) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": sponsor.name,
+        "opts": Sponsor._meta,
+        "original": sponsor,
         "is_fullwidth": "1",
         "sponsor": sponsor,
         "sponsor_key": str(sponsor.pk),
@@ -107,6 +109,8 @@ def agency_page(request: HttpRequest, agency_id: UUID) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": agency.name,
+        "opts": Agency._meta,
+        "original": agency,
         "is_fullwidth": "1",
         "agency": agency,
         "today": words.today(),

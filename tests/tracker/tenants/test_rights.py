@@ -39,26 +39,26 @@ def as_role(sql: str, schema: str = "acme") -> list[tuple]:
         return cursor.fetchall() if cursor.description else []
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "CREATE TABLE mine (x int)",
-        "CREATE TABLE public.mine (x int)",
-        "ALTER TABLE users ADD COLUMN x int",
-        "DROP TABLE matches",
-        "ALTER TABLE users DISABLE TRIGGER ALL",
-        "DROP SCHEMA beta CASCADE",
-        "CREATE SCHEMA mine",
-        "CREATE ROLE mine",
-        "TRUNCATE users CASCADE",
-        "CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-        "COPY users TO PROGRAM 'cat'",
-        "SELECT pg_read_file('/etc/hostname')",
-    ],
-)
-def test_it_changes_no_shape_and_reaches_nothing_outside(wall, sql):
-    with pytest.raises(InsufficientPrivilege):
-        as_role(sql)
+REFUSED = [
+    "CREATE TABLE mine (x int)",
+    "CREATE TABLE public.mine (x int)",
+    "ALTER TABLE users ADD COLUMN x int",
+    "DROP TABLE matches",
+    "ALTER TABLE users DISABLE TRIGGER ALL",
+    "DROP SCHEMA beta CASCADE",
+    "CREATE SCHEMA mine",
+    "CREATE ROLE mine",
+    "TRUNCATE users CASCADE",
+    "CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "COPY users TO PROGRAM 'cat'",
+    "SELECT pg_read_file('/etc/hostname')",
+]
+
+
+def test_it_changes_no_shape_and_reaches_nothing_outside(wall):
+    for sql in REFUSED:
+        with pytest.raises(InsufficientPrivilege):
+            as_role(sql)
 
 
 def test_it_owns_nothing_is_nobody_special_and_has_limits(wall):
@@ -98,7 +98,7 @@ def test_a_table_that_a_later_migration_brings_can_be_used_at_once(wall):
     assert as_role("INSERT INTO later (x) VALUES (1) RETURNING id") == [(1,)]
 
 
-@pytest.mark.parametrize("name", ["tracker", "Wall; DROP", ""])
-def test_a_role_that_is_the_owners_or_no_name_is_refused(tenant, name):
-    with pytest.raises(CommandError):
-        call_command("grant_app_role", name)
+def test_a_role_that_is_the_owners_or_no_name_is_refused(tenant):
+    for name in ("tracker", "Wall; DROP", ""):
+        with pytest.raises(CommandError):
+            call_command("grant_app_role", name)
