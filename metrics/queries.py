@@ -1,6 +1,7 @@
 """Reads over shows and their daily figures. Days are UTC days; sources are never added up; None means unknown.
 
-Everything here reads the daily rollup, which is true the moment an import commits; nothing reads breakdown facts.
+Everything here reads the daily rollup, which is true the moment an import commits, and where it is silent the days that
+were told of a whole show; nothing reads breakdown facts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,9 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Max, Min, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import BigIntegerField, F, Max, Min, OuterRef, QuerySet, Subquery, Sum, Value
 
-from metrics.models import AudienceShare, DailyRollup, Episode, MetricSource, Podcast
+from metrics.models import AudienceShare, DailyRollup, Episode, MetricSource, Podcast, ShowFigure
 
 
 @dataclass(frozen=True)
@@ -88,26 +89,37 @@ GROUP BY w.n
 def daily_series(
     *, podcast_ids: Iterable[UUID], first_day: date, last_day: date, source: str | None = None
 ) -> list[DailyFigure]:
-    """Return a figure for each (show, source, day) with data, by day; of one source, or of each beside the others."""
-    rows = DailyRollup.objects.of_shows(podcast_ids).filter(day__range=(first_day, last_day))
-    if source is not None:
-        rows = rows.filter(source=source)
-    grouped = (
-        rows.order_by()
-        .values("podcast_id", "day", "source")
-        .annotate(downloads=Sum("downloads"), conversions=Sum("conversions"), revenue_cents=Sum("revenue_cents"))
-        .order_by("day", "podcast_id", "source")
+    """Return a figure for each (show, source, day) with data, by day; of one source, or of each beside the others.
+
+    Downloads are the sum over the episodes; where a source tells nothing of them on a day, what it told of the whole
+    show. One statement.
+    """
+    ids = sorted(podcast_ids)
+    rows = DailyRollup.objects.of_shows(ids).filter(day__range=(first_day, last_day))
+    whole = ShowFigure.objects.filter(
+        podcast_id__in=ids, first_day=F("last_day"), first_day__range=(first_day, last_day), downloads__isnull=False
     )
+    if source is not None:
+        rows, whole = rows.filter(source=source), whole.filter(source=source)
+    place, sums = ("podcast_id", "day", "source"), (Sum("downloads"), Sum("conversions"), Sum("revenue_cents"))
+    nothing = Value(None, output_field=BigIntegerField())
+    of_episodes = rows.order_by().values_list(*place, Value(False)).annotate(*sums)
+    of_shows = (
+        whole.order_by()
+        .values_list("podcast_id", "first_day", "source", Value(True), "downloads")
+        .annotate(conversions=nothing, revenue_cents=nothing)
+    )
+    found: dict[tuple, list[int | None]] = {}
+    for podcast_id, day, name, is_whole, *told in of_episodes.union(of_shows, all=True):
+        given = [_whole(one) for one in told]
+        figures = found.setdefault((day, podcast_id, name), given)
+        for n, value in enumerate(given):
+            # A figure of the whole show only fills what its episodes leave open.
+            if value is not None and (figures[n] is None or not is_whole):
+                figures[n] = value
     return [
-        DailyFigure(
-            podcast_id=row["podcast_id"],
-            day=row["day"],
-            source=row["source"],
-            downloads=_whole(row["downloads"]),
-            conversions=_whole(row["conversions"]),
-            revenue_cents=_whole(row["revenue_cents"]),
-        )
-        for row in grouped
+        DailyFigure(podcast_id, day, name, downloads, conversions, revenue_cents)
+        for (day, podcast_id, name), (downloads, conversions, revenue_cents) in sorted(found.items())
     ]
 
 
