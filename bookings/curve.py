@@ -12,7 +12,7 @@ from functools import cached_property
 from math import exp, isfinite
 from statistics import median
 
-from bookings.growth import Counted, GrowthModel, learn
+from bookings.growth import FEWEST_FOR_BACK_TEST, Counted, GrowthModel, learn
 from bookings.pacing import Interval
 from bookings.robust import robust_centre, spread80
 
@@ -40,7 +40,7 @@ class Growth:
     centre: float
     spread: tuple[float, float] | None
     episodes: int
-    error: float | None
+    small_error: float | None
     age: int
     shift: float = 0.0
     pull: float = 0.0
@@ -49,6 +49,10 @@ class Growth:
     @property
     def share(self) -> float:
         return exp(-self.centre)
+
+    @property
+    def error(self) -> float | None:
+        return self.small_error if self.small_error is not None or self.model is None else self.model.error
 
     @property
     def falls(self) -> bool:
@@ -158,7 +162,7 @@ class TenantHistory:
             centre=centre,
             spread=spread,
             episodes=len(own),
-            error=_back_tested(own, others, house.prior) if model is None or model.error is None else model.error,
+            small_error=_back_tested(own, others, house.prior) if len(own) < FEWEST_FOR_BACK_TEST else None,
             age=age,
             shift=0.0 if model is None else model.shift,
             pull=0.0 if model is None else centre - model.middle,

@@ -89,11 +89,7 @@ class _Book:
 
 @dataclass(frozen=True)
 class GrowthModel:
-    """What was learned for one pair of ages.
-
-    `middle` is the robust middle of past log growth, which tells the show's curve F. `error` is the mean absolute error
-    of what the older half of the episodes, learned alone, says of the newer half, as a share; None when too few.
-    """
+    """What was learned for one pair of ages. `middle` is the robust middle of past log growth: the show's curve F."""
 
     age: int
     to: int
@@ -101,12 +97,22 @@ class GrowthModel:
     middle: float
     shift: float
     spread: tuple[float, float] | None
-    error: float | None
     growths: tuple[float, ...]
     drift: Drift | None
     _terms: "_TermsOf"
     _fit: _Fit
     _book: _Book | None
+    _raw: Array | None
+    _days: Sequence[float]
+
+    @cached_property
+    def error(self) -> float | None:
+        """Mean absolute error of what the older half of the episodes, learned alone, says of the newer, as a share.
+
+        None when too few. Found when asked for, since it takes as long as learning.
+        """
+        missed = _back_test(self._raw, self._terms.groups, np.array(self.growths), self._days)
+        return None if missed is None else float(np.minimum(np.abs(np.expm1(-missed)), 10.0).mean())
 
     @cached_property
     def falls(self) -> bool:
@@ -152,7 +158,6 @@ def learn(past: Sequence[Counted], *, age: int, to: int, windows: Sequence[int])
         raw = terms.rows(episodes, [_earlier(logs, place) for place in places])
     middle = robust_centre(growths.tolist())
     fit, book = _fit_of(raw, terms.groups, growths, middle)
-    missed = _back_test(raw, terms.groups, growths, days)
     return GrowthModel(
         age=age,
         to=to,
@@ -160,12 +165,13 @@ def learn(past: Sequence[Counted], *, age: int, to: int, windows: Sequence[int])
         middle=middle,
         shift=_least_percent_error(fit.unseen),
         spread=spread80(fit.unseen.tolist()),
-        error=None if missed is None else float(np.minimum(np.abs(np.expm1(-missed)), 10.0).mean()),
         growths=tuple(growths.tolist()),
         drift=learn_drift(fit.unseen, days, terms=len(fit.slopes)),
         _terms=terms,
         _fit=fit,
         _book=book,
+        _raw=raw,
+        _days=days,
     )
 
 

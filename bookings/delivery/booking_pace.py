@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from bookings.curve import Growth
 from bookings.makegoods.value import value_of
 from bookings.models import IOBooking
 from bookings.pacing import Bands, needed_per_day, pacing_pct_of
@@ -12,8 +13,8 @@ from metrics.models import Episode
 
 @dataclass(frozen=True)
 class SpotPace:
-    """One episode of a baked-in line. `day` is its age in complete days, None while it is not out; `curve_error` the
-    back-tested error, as a share, of what the curve projects at that age."""
+    """One episode of a baked-in line. `day` is its age in complete days, None while it is not out; `curve` is what
+    projects it, None when nothing does or its window is over."""
 
     episode: Episode
     goal: Decimal
@@ -26,7 +27,12 @@ class SpotPace:
     projection: int | None
     projection_low: int | None
     projection_high: int | None
-    curve_error: float | None
+    curve: Growth | None
+
+    @property
+    def curve_error(self) -> float | None:
+        """The back-tested error, as a share, of what the curve projects at this age."""
+        return None if self.curve is None else self.curve.error
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class BookingPace:
     Counts are downloads, shares are 0 to 1 of what was booked, `pacing_pct` is percent, money is cents. What is not
     known is None, and `unknown_reason` says why: no_data, not_started, first_day, not_out, no_curve, nothing_expected.
     `basis`: straight (dynamic), curve (baked-in, the show's own), house_curve (too few own episodes). `delivered` holds
-    what makegoods of the line delivered too; `own_delivered` does not. `curve_error` is the curve's back-tested error.
+    what makegoods of the line delivered too; `own_delivered` does not.
     `is_shared`: the unit's impressions are split among the lines that run on it.
     """
 
@@ -68,11 +74,17 @@ class BookingPace:
     own_delivered: int | None
     makegood_delivered: int
     curve_episodes: int | None
-    curve_error: float | None
     days_missing: int
     spots: tuple[SpotPace, ...]
     unknown_reason: str
     is_shared: bool = False
+
+    @property
+    def curve_error(self) -> float | None:
+        """The curve's back-tested error at the ages of the line's young episodes, weighed by what is projected."""
+        known = [(spot.curve_error, spot.projection or 0) for spot in self.spots if spot.curve_error is not None]
+        weight = sum(projection for _error, projection in known)
+        return sum(error * projection for error, projection in known) / weight if weight else None
 
     @property
     def is_measuring_closed(self) -> bool:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from bookings.curve import Growth
 from bookings.delivery.booking_pace import BookingPace, SpotPace, exposure_of, share_of_booked
 from bookings.delivery.histories import Histories
 from bookings.delivery.inputs import RECENT_DAYS, EpisodeDays, Flight, Inputs, drop_day, zone_of
@@ -188,7 +189,6 @@ class Pacer:
             spots=shown,
             episodes_in_all=len(episodes) + coming,
             curve_episodes=own,
-            curve_error=_curve_error(shown),
         )
 
     def _episodes_of(self, flight: Flight) -> list[Episode]:
@@ -219,7 +219,7 @@ class Pacer:
         first, age, start, old = self._age(flight, episode, measured)
         delivered = None
         share: Decimal | None = None
-        error: float | None = None
+        curve: Growth | None = None
         close = self._level(flight)
         if measured is not None and age is not None:
             counts = self.inputs.episode_days.get((episode.pk, measured[0]))
@@ -233,7 +233,7 @@ class Pacer:
                 delivered = kept[reached] + (since or 0)
             growth = None if old else self.histories.growth(flight.podcast_id, measured[0], age, flight.window)
             if growth is not None:
-                share, error = Decimal(growth.share), growth.error if age < flight.window else None
+                share, curve = Decimal(growth.share), growth if age < flight.window else None
                 if delivered is not None:
                     close = self.histories.at_close(
                         growth, episode, measured[0], window=flight.window, delivered=delivered
@@ -243,9 +243,9 @@ class Pacer:
             else:
                 close = None
         spot = Spot(goal=goal, age=age, delivered=delivered, expected_share=share, at_close=close)
-        return self._spot_pace(episode, first, spot, error), spot
+        return self._spot_pace(episode, first, spot, curve), spot
 
-    def _spot_pace(self, episode: Episode, first: date | None, spot: Spot, error: float | None) -> SpotPace:
+    def _spot_pace(self, episode: Episode, first: date | None, spot: Spot, curve: Growth | None) -> SpotPace:
         expected = None if spot.expected_share is None else spot.goal * spot.expected_share
         if spot.age is None:
             expected = Decimal(0)
@@ -264,7 +264,7 @@ class Pacer:
             projection=_whole(close, "middle"),
             projection_low=_whole(close, "low"),
             projection_high=_whole(close, "high"),
-            curve_error=error,
+            curve=curve,
         )
 
     def _age(
@@ -316,7 +316,6 @@ class Pacer:
         spots: tuple[SpotPace, ...] = (),
         episodes_in_all: int | None = None,
         curve_episodes: int | None = None,
-        curve_error: float | None = None,
         missing: int = 0,
     ) -> BookingPace:
         measured = self.inputs.source_of.get(flight.booking.pk)
@@ -350,19 +349,11 @@ class Pacer:
             own_delivered=pace.delivered,
             makegood_delivered=0,
             curve_episodes=curve_episodes,
-            curve_error=curve_error,
             days_missing=missing,
             spots=spots,
             unknown_reason=pace.unknown_reason,
             is_shared=booking.ad_unit.is_shared,
         )
-
-
-def _curve_error(spots: Sequence[SpotPace]) -> float | None:
-    """The curve's back-tested error at the ages of a line's young episodes, weighed by what is projected."""
-    known = [(spot.curve_error, spot.projection or 0) for spot in spots if spot.curve_error is not None]
-    weight = sum(projection for _error, projection in known)
-    return sum(error * projection for error, projection in known) / weight if weight else None
 
 
 def _between(counts: EpisodeDays, start: int, end: int) -> int | None:

@@ -58,7 +58,7 @@ def take_step(line: IOBooking, what: str, which, count: int, number: int) -> Non
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(steps=_STEPS)
 def test_whatever_happens_the_ledger_adds_up_and_no_more_is_owed_than_was_booked(tenant, steps):

@@ -1,6 +1,7 @@
 """Orders that people sign: frozen versions, their differences, the private link."""
 
 from datetime import timedelta
+from hashlib import sha256
 from io import BytesIO
 
 import pytest
@@ -21,6 +22,18 @@ pytestmark = pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on 
 BUYER = ["buyer@harbour.example"]
 
 
+@pytest.fixture
+def real_paper() -> None:
+    """Typesetting takes a second a sheet, so only tests that read the paper ask for it."""
+
+
+@pytest.fixture(autouse=True)
+def _quick_paper(request, monkeypatch) -> None:
+    """Elsewhere equal words make equal bytes, as they do on paper."""
+    if "real_paper" not in request.fixturenames:
+        monkeypatch.setattr(pdf, "written", lambda html, **_more: b"%PDF " + sha256(html.encode()).digest())
+
+
 def send(order, at=NOON):
     return send_order(order=order, to=BUYER, by=SYSTEM, at=at)
 
@@ -38,7 +51,7 @@ def text_of(content) -> str:
     return " ".join(" ".join(page.extract_text() for page in PdfReader(BytesIO(content)).pages).split())
 
 
-def test_sending_freezes_the_order_and_mails_it_with_its_private_link(tenant):
+def test_sending_freezes_the_order_and_mails_it_with_its_private_link(tenant, real_paper):
     booking = make_booking()
 
     sent = send(booking.order)
@@ -54,7 +67,7 @@ def test_sending_freezes_the_order_and_mails_it_with_its_private_link(tenant):
     assert secret_of(sent) not in str(list(SigningLink.objects.values())) + str(list(Event.objects.values()))
 
 
-def test_a_sent_order_is_the_same_bytes_for_ever_whatever_changes_in_the_product(tenant):
+def test_a_sent_order_is_the_same_bytes_for_ever_whatever_changes_in_the_product(tenant, real_paper):
     booking = make_booking()
     sent = send(booking.order)
     change_booking(booking=booking, by=SYSTEM, at=NOON, booked_impressions=99_000)
@@ -88,7 +101,7 @@ def test_the_database_itself_keeps_a_sent_version_and_its_signatures_as_they_are
     assert OrderSignature.objects.count() == 2
 
 
-def test_the_buyer_signs_with_name_title_and_hash_and_a_second_time_changes_nothing(tenant):
+def test_the_buyer_signs_with_name_title_and_hash_and_a_second_time_changes_nothing(tenant, real_paper):
     booking = make_booking(status="held")
     sent = send(booking.order)
 
@@ -136,7 +149,7 @@ def test_a_link_ends_when_it_expires_and_when_a_new_one_is_sent(tenant):
     assert sign(again, at=NOON + timedelta(days=27)).number == 1
 
 
-def test_a_material_change_is_a_new_version_that_asks_for_a_new_signature(tenant):
+def test_a_material_change_is_a_new_version_that_asks_for_a_new_signature(tenant, real_paper):
     booking = make_booking(booked_impressions=220_000, booked_cpm_cents=2_650)
     first = send(booking.order)
     sign(first)

@@ -173,7 +173,7 @@ def test_no_walk_of_the_desk_sells_a_slot_twice():
     run_state_machine_as_test(
         Desk,
         settings=settings(
-            max_examples=12,
+            max_examples=8,
             stateful_step_count=20,
             deadline=None,
             database=None,
