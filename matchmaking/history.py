@@ -23,8 +23,8 @@ import numpy as np
 from matchmaking.taxonomy import topics, words_of
 
 BUCKETS = 8192
-TEXT_DIMS = 96
-LANGUAGE_DIMS = 16
+TEXT_DIMS = 64
+LANGUAGE_DIMS = 12
 TAG_DIMS = 64
 TOPIC_DIMS = len(topics())
 SHOW_DIMS = 1 + TEXT_DIMS + TOPIC_DIMS + LANGUAGE_DIMS
