@@ -10,7 +10,7 @@ from bookings.delivery.redemptions import import_redemptions
 from bookings.models import PromoCode, Redemption
 from bookings.services.codes import claim_code
 from etl.models import RedemptionStep, WaitingRow
-from etl.services import answer_code, save_profile, undo_import
+from etl.services import answer_code, run_waiting_imports, save_profile, undo_import
 from tests.etl.files import bring_in, issues
 from tests.factories import NOON, make_podcast, make_sponsor
 from tracker.events.models import Event
@@ -207,6 +207,19 @@ def test_the_queue_and_the_page_show_it_and_one_click_takes_it(sponsor, show, cl
     assert "Fennelbox" in page
     assert kept() == [("pepper", date(2026, 3, 1), 2, 300, 1)]
     assert client.get("/imports/templates/redemptions.csv").getvalue().startswith(b"promo_code,day,orders")
+
+
+def test_a_file_of_unknown_codes_alone_reaches_the_queue_from_its_check(sponsor, client, login, administrator):
+    checked = sales(sponsor, "PEPPER,2026-03-01,2,,", dry_run=True)
+    login(client, administrator)
+    page = client.get(f"/imports/{checked.pk}").content.decode()
+    assert "Import, and decide then" in page
+    assert "Decide once the file is imported." in page
+
+    client.post(f"/imports/{checked.pk}/import")
+    run_waiting_imports()
+
+    assert "PEPPER" in client.get("/imports/waiting").content.decode()
 
 
 def test_the_columns_of_sales_are_mapped_on_the_page(sponsor, client, login, administrator):
