@@ -77,6 +77,8 @@ class NewProofSerializer(serializers.Serializer):
 
 
 class NewProofFormSerializer(NewProofSerializer):
+    conditions = {"anyOf": [{"required": ["file"]}, {"required": ["link"]}]}
+
     file = serializers.FileField(
         required=False, allow_empty_file=True, help_text="a sound or video file, 25 MiB at most"
     )

@@ -46,8 +46,8 @@ IF_MATCH = OpenApiParameter(
 FIELDS = OpenApiParameter("fields", str, description="comma separated: answer with these members alone")
 
 
-# Something to read: what is trimmed away does not count.
-NOT_BLANK = r"\S"
+# Something to read: what is trimmed away does not count, in any dialect of regular expressions.
+NOT_BLANK = r"[^\s\x1c-\x1f\x85]"
 # Something said: at least one letter or digit.
 A_WORD = r"[^\W_]"
 # Addresses as everybody writes them. Rarer ones (other alphabets, bare numbers) are taken as well.
@@ -72,6 +72,15 @@ class TrackerAutoSchema(AutoSchema):
             if name in schema.get("properties", {}):
                 tell(field, schema["properties"][name])
         return {**schema, **getattr(serializer, "conditions", {})} if direction == "request" else schema
+
+    def _get_request_body(self, direction: str = "request") -> Any:
+        """Ask for a body wherever something in it is needed."""
+        body = super()._get_request_body(direction)
+        asked = self.get_request_serializer() if body else None
+        forms = asked.values() if isinstance(asked, dict) else [asked]
+        if any(getattr(form, "conditions", None) for form in forms):
+            body["required"] = True
+        return body
 
     def is_deprecated(self) -> bool:
         deprecation_of = getattr(self.view, "deprecation_of", None)
