@@ -44,7 +44,13 @@ with schema_context("acme"):
     show = make_podcast()
     print(*(make_episode(show).pk for _ in range(40)))
 """
-FLAGS = ("ENABLE_ETL_CSV_UPLOAD", "ENABLE_DEAL_PIPELINE", "ENABLE_IO_BOOKINGS", "ENABLE_AUTOMATION_JOBS")
+FLAGS = (
+    "ENABLE_ETL_CSV_UPLOAD",
+    "ENABLE_DEAL_PIPELINE",
+    "ENABLE_IO_BOOKINGS",
+    "ENABLE_MATCHMAKING",
+    "ENABLE_AUTOMATION_JOBS",
+)
 
 
 class Product:
@@ -93,14 +99,14 @@ class Product:
         command = [client_program(program), "--host", str(state.sockets), "--username", "tracker", *arguments]
         subprocess.run(command, check=True, capture_output=True)
 
-    def start(self, *names: str) -> None:
-        """Start parts by name; "beat-2" is a second beat."""
+    def start(self, *names: str, **more: str) -> None:
+        """Start parts by name, with more in their environment; "beat-2" is a second beat."""
         behind_the_wall = self.environment["DATABASE_URL"].replace("//tracker@", f"//{APP_ROLE}@")
         for name in names:
             with (self.state.logs / f"{name}.log").open("ab") as log:
                 self.running[name] = subprocess.Popen(
                     [PROJECT / "deploy/entrypoint.sh", name.partition("-")[0]],
-                    env=self.environment | {"DATABASE_URL": behind_the_wall},
+                    env=self.environment | {"DATABASE_URL": behind_the_wall} | more,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -145,8 +151,12 @@ class Product:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def connect(self) -> psycopg.Connection:
+        """Return a connection of the database's owner, in a transaction."""
+        return psycopg.connect(host=str(self.state.sockets), user="tracker", dbname="tracker")
+
     def query(self, sql: str) -> list[tuple]:
-        with psycopg.connect(host=str(self.state.sockets), user="tracker", dbname="tracker") as asked:
+        with self.connect() as asked:
             cursor = asked.execute(sql)
             return cursor.fetchall() if cursor.description else []
 

@@ -66,6 +66,30 @@ def test_an_emptied_queue_loses_no_event(product):
     product.wait(lambda: untold(product) == 0, 90)
 
 
+def test_a_job_over_its_time_is_ended_told_and_tried_again(product):
+    def told() -> dict:
+        return json.loads(product.ask("GET", f"/api/v1/automation/runs/{run}")[2])
+
+    product.kill("worker")
+    product.start("worker", TASK_SECONDS="2")
+    with product.connect() as holding:
+        holding.execute("LOCK TABLE acme.matches IN ACCESS EXCLUSIVE MODE")
+        # Whose message was lost: the sweep, which this worker carries out, sends it with this worker's limit.
+        [(run,)] = product.query(
+            "INSERT INTO acme.job_runs (run_id, job, status, started_by, queued_at, attempts, result, error) VALUES "
+            "(gen_random_uuid(), 'recalculate-matches', 'queued', '{}', now() - interval '2 minutes', 0, '{}', '') "
+            "RETURNING run_id"
+        )
+        product.wait(lambda: told()["error"] != "", 60)
+        first = told()
+    product.wait(lambda: told()["status"] not in ("queued", "running"), 60)
+    product.kill("worker")
+    product.start("worker")
+
+    assert first["error"] == "Try 1 of 3: It ran longer than its limit of 2 s and was ended."
+    assert (told()["status"], told()["error"]) == ("completed", "")
+
+
 def test_a_killed_worker_loses_no_accepted_import(product):
     header = "day,episode_id,source,downloads,listeners,completion_rate,ctr,conversions,revenue_cents"
     days = [f"2026-{month:02}-{day:02}" for month in range(1, 10) for day in range(1, 28)]
