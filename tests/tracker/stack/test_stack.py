@@ -190,18 +190,18 @@ def test_the_product_serves_survives_a_kill_without_orphans_and_stops_in_order(s
 
     assert stack("up", PORT=str(_free_port())).stderr.startswith(f"It is running already, as process {first.pid}:")
 
-    first.kill()
-    first.wait()
-    _wait_until(lambda: stack.processes() == [], seconds=30)
-
-    second = stack.up()
-    _wait_until_served(stack, second)
-    assert stack.query("SELECT one FROM kept") == [(1,)]
-
-    second.send_signal(signal.SIGTERM)
-    assert second.wait(60) == 0
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(60) == 0
     assert stack.said.read_text().rstrip().endswith("stack    | stopped")
     assert stack.processes() == []
+
+    second = stack.up()
+    _wait_until(lambda: stack.said.read_text().count("starting web, worker and beat") == 2, seconds=200)
+    second.kill()
+    second.wait()
+    _wait_until(lambda: stack.processes() == [], seconds=30)
+    stack("servers")
+    assert stack.query("SELECT one FROM kept") == [(1,)]
 
 
 def _remove(stack: Stack) -> None:
@@ -228,7 +228,7 @@ def _wait_until(met, *, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.2)
+        time.sleep(0.05)
 
 
 def _free_port() -> int:
