@@ -214,7 +214,7 @@ class Link:
 class Neighbours:
     """One tenant sends fifty files at once; what does the one beside it notice?"""
 
-    FILES, ROWS, LOOKS = 50, 500, 60
+    FILES, ROWS, LOOKS = 50, 500, 120
 
     def __init__(self, greedy: House, other: House, web: Address) -> None:
         self.greedy, self.other, self.web = greedy, other, web
