@@ -88,6 +88,8 @@ def test_no_input_crashes_the_api_and_every_answer_is_described(live_site, api, 
     there = ids_of_what_is_there()
     bodies = [one for one in operations if one.body]
     failures = [told for one in operations for told in failures_of(one, headers, site, there)]
+    # Anew: what stands already where a body wants it is a 200 that changes nothing, whatever else the body says.
+    there = ids_of_what_is_there()
     failures += [told for one in bodies for told in failures_of(one, headers, site, there, mode=NEGATIVE)]
 
     assert failures == [], "\n\n".join(failures)
