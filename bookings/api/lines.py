@@ -18,8 +18,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bookings import services
+from bookings.api.copies import CopyCalls
 from bookings.api.reads import PERMISSIONS, ReadCalls
-from bookings.api_copies import CopyCalls
 from bookings.flights import BARE_DATE, INSTANT, flight_end_of, flight_start_of
 from bookings.models import AdUnit, IOBooking
 from bookings.queries.calendar import Wish, avails_for

@@ -29,6 +29,8 @@ LOOKS = ((390, "light"), (1440, "dark"))
 ZOOMED = 640
 GONE = ("/no-such-page", "/sign/gone")
 ANYBODY = ["/accounts/login/", "/accounts/password/reset/", "/another-house", *GONE]
+# A show's slots: those of a whole house are the same cell five hundred times.
+CALENDAR = "/admin/bookings/adunit/calendar/"
 ACCOUNT = ["/accounts/password/change/", "/find", "/find?q=mid"]
 
 
@@ -60,9 +62,9 @@ def of_manager() -> list[str]:
     line, case = IOBooking.objects.filter(status="active").first(), Makegood.objects.first()
     sponsor, show, match = Sponsor.objects.first(), Podcast.objects.first(), Match.objects.first()
     return [
-        *("/dashboard/ops", "/dashboard/advertiser", "/inventory", "/matches", "/copy", "/imports", "/admin/"),
+        *("/dashboard/ops", "/dashboard/advertiser", "/matches", "/copy", "/imports", "/admin/"),
         *(reverse(f"admin:deals_campaign_{name}") for name in ("board", "numbers", "rules")),
-        reverse("admin:bookings_adunit_calendar"),
+        *([f"{grid}?show={show.pk}" for grid in ("/inventory", CALENDAR)] if show else []),
         *([f"/bookings/{line.pk}", f"/bookings/{line.pk}/copy"] if line else []),
         *([f"/bookings/{case.booking_id}"] if case else []),
         *([f"/matches/advertisers/{match.advertiser_id}", f"/matches/shows/{match.podcast_id}"] if match else []),
