@@ -80,8 +80,12 @@ def blocks_of(sponsors: int) -> list[tuple[int, int]]:
     return [(start, min(start + BLOCK_ROWS, sponsors)) for start in range(0, sponsors, BLOCK_ROWS)]
 
 
-def score_all(problem: Problem, *, threads: int = 2) -> tuple[Kept, Kept]:
-    """Return the best DEPTH shows of each sponsor and the best DEPTH sponsors of each show, best first."""
+def score_all(problem: Problem, *, threads: int = 1) -> tuple[Kept, Kept]:
+    """Return the best DEPTH shows of each sponsor and the best DEPTH sponsors of each show, best first.
+
+    threads: one is fastest where cores share a cache; tiles are small, so threads wait for the interpreter too. More
+    cores are used by more processes, a block a task.
+    """
     run: Callable[[tuple[int, int]], Block] = Scorer(problem).block
     ranges = blocks_of(len(problem.sponsors))
     if threads == 1 or len(ranges) == 1:

@@ -17,17 +17,19 @@ from matchmaking.models import PackedSponsor
 from matchmaking.packing import LAYOUT_VERSION
 from matchmaking.partial import Partial
 from matchmaking.settle import Wanted, Written, stored_at
+from tracker.lib import collector
 
 # From this part of a side on, a run over what changed costs as much as one over everything.
 MOST = 0.2
 
 
-def recalculate_all(house: House, *, at: datetime, threads: int = 2) -> Written:
+def recalculate_all(house: House, *, at: datetime, threads: int = 1) -> Written:
     """Score every pair and leave exactly the best of both sides, and what was asked for."""
     by_sponsor, by_show = score_all(house.problem, threads=threads)
     return settle_all(house, by_sponsor, by_show, at=at)
 
 
+@collector.paused()
 def settle_all(house: House, by_sponsor: Kept, by_show: Kept, *, at: datetime) -> Written:
     """Write the lists of a full run: what stands ready too, and the matches that are on them."""
     of_sponsors = standing.tables_of(

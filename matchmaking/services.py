@@ -19,6 +19,7 @@ from matchmaking.queries import weights_now
 from matchmaking.settle import Written
 from metrics.models import Podcast
 from tracker.events.services import emit
+from tracker.lib import collector
 from tracker.lib.actors import Actor, HasActor, actor_of
 from tracker.lib.errors import DomainError, NotFound
 from tracker.tenants.context import lock_key
@@ -244,6 +245,7 @@ def _begin(run: Run, at: datetime) -> Run:
     return run
 
 
+@collector.paused()
 def _recalculate(run: Run, at: datetime) -> Written:
     if run.scope == Run.Scope.ALL or not _can_be_partial():
         _refresh_all(at)
