@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
@@ -79,6 +79,18 @@ class Guard:
             os.close(self._writing)
             self._watch(reading)
         os.close(reading)
+
+    def joining(self, how: signal.Signals, patience: float) -> Callable[[], None]:
+        """Return what a process of ours runs before its program (`preexec_fn`): it registers itself.
+
+        Told by us once it runs, it would be nobody's if we died in between. Until its program starts it holds the
+        writing end too, so the guard hears of it whatever becomes of us.
+        """
+
+        def join() -> None:
+            self.add(os.getpid(), how, patience)
+
+        return join
 
     def add(self, pid: int, how: signal.Signals, patience: float) -> None:
         self._say(f"+ {pid} {int(how)} {patience}\n")

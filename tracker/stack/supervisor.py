@@ -148,6 +148,7 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=self.guard.joining(signal.SIGTERM, 5),
         )
 
     def _manage(self, *arguments: str, relay: bool = False) -> str:
@@ -155,7 +156,6 @@ class Supervisor:
 
     def _finish(self, what: str, running: subprocess.Popen[str], *, relay: bool = False) -> str:
         """Wait for a command and return what it said, telling it line by line where asked. Raises StackError."""
-        self.guard.add(running.pid, signal.SIGTERM, 5)
         lines: list[str] = []
         reader = threading.Thread(target=self._read, args=(running, lines, relay), daemon=True)
         reader.start()
@@ -206,9 +206,9 @@ class Supervisor:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # Nobody reads what they say once we are gone, which makes them slow to end: no long patience then.
+                preexec_fn=self.guard.joining(signal.SIGTERM, 2),
             )
-            # Nobody reads what they say once we are gone, which makes them slow to end: no long patience then.
-            self.guard.add(program.process.pid, signal.SIGTERM, 2)
             threading.Thread(target=self._relay, args=(program,), daemon=True).start()
 
     def _relay(self, program: Program) -> None:

@@ -199,7 +199,7 @@ def test_the_product_serves_survives_a_kill_without_orphans_and_stops_in_order(s
     _wait_until(lambda: stack.said.read_text().count("starting web, worker and beat") == 2, seconds=200)
     second.kill()
     second.wait()
-    _wait_until(lambda: stack.processes() == [], seconds=30)
+    _wait_until(lambda: stack.processes() == [], seconds=60, otherwise=stack.processes)
     stack("servers")
     assert stack.query("SELECT one FROM kept") == [(1,)]
 
@@ -224,10 +224,10 @@ def _wait_until_served(stack: Stack, process: subprocess.Popen[bytes]) -> None:
     _wait_until(served, seconds=400)
 
 
-def _wait_until(met, *, seconds: float) -> None:
+def _wait_until(met, *, seconds: float, otherwise=lambda: "not in time") -> None:
     deadline = time.monotonic() + seconds
     while not met():
-        assert time.monotonic() < deadline, "not in time"
+        assert time.monotonic() < deadline, otherwise()
         time.sleep(0.05)
 
 
