@@ -43,49 +43,43 @@ FIGURES_KNOWN = """(
 
 # What else hosts report. A place where something undone stood at the moment held that; else what stood there before the
 # first step after the moment; else what stands there now.
+_REPORTED_THEN = """(
+    WITH told AS MATERIALIZED (
+        SELECT DISTINCT ON (key) key, value FROM (
+            SELECT key, held AS value, 0 AS rank, -step_id AS place FROM metric_report_steps
+            WHERE kind = '{kind}' AND is_closed AND recorded_at <= %(known_at)s AND held_until > %(known_at)s
+            UNION ALL
+            SELECT key, before, 1, step_id FROM metric_report_steps
+            WHERE kind = '{kind}' AND NOT is_closed AND recorded_at > %(known_at)s
+        ) AS steps
+        ORDER BY key, rank, place
+    )
+    SELECT {of_step} FROM told WHERE value IS NOT NULL
+    UNION ALL
+    SELECT {columns} FROM {table} AS kept WHERE NOT EXISTS (SELECT FROM told WHERE told.key = {key})
+)"""
 SNAPSHOTS = "metric_snapshots"
-SNAPSHOTS_KNOWN = """(
-    WITH told AS MATERIALIZED (
-        SELECT DISTINCT ON (key) key, value FROM (
-            SELECT key, held AS value, 0 AS rank, -step_id AS place FROM metric_report_steps
-            WHERE kind = 'snapshot' AND is_closed AND recorded_at <= %(known_at)s AND held_until > %(known_at)s
-            UNION ALL
-            SELECT key, before, 1, step_id FROM metric_report_steps
-            WHERE kind = 'snapshot' AND NOT is_closed AND recorded_at > %(known_at)s
-        ) AS steps
-        ORDER BY key, rank, place
-    )
-    SELECT (key ->> 'episode')::uuid AS episode_id, key ->> 'source' AS source,
+SNAPSHOTS_KNOWN = _REPORTED_THEN.format(
+    kind="snapshot",
+    table=SNAPSHOTS,
+    columns="episode_id, source, window_days, as_of, downloads",
+    of_step="""(key ->> 'episode')::uuid AS episode_id, key ->> 'source' AS source,
            (key ->> 'window')::int AS window_days, (key ->> 'as_of')::date AS as_of,
-           (value #>> '{}')::bigint AS downloads
-    FROM told WHERE value IS NOT NULL
-    UNION ALL
-    SELECT episode_id, source, window_days, as_of, downloads FROM metric_snapshots AS kept
-    WHERE NOT EXISTS (SELECT FROM told WHERE told.key = jsonb_build_object('episode', kept.episode_id,
-        'source', kept.source, 'window', kept.window_days, 'as_of', to_char(kept.as_of, 'YYYY-MM-DD')))
-)"""
+           (value #>> '{}')::bigint AS downloads""",
+    key="""jsonb_build_object('episode', kept.episode_id, 'source', kept.source, 'window', kept.window_days,
+        'as_of', to_char(kept.as_of, 'YYYY-MM-DD'))""",
+)
 WHOLE = "metric_show_figures"
-WHOLE_KNOWN = """(
-    WITH told AS MATERIALIZED (
-        SELECT DISTINCT ON (key) key, value FROM (
-            SELECT key, held AS value, 0 AS rank, -step_id AS place FROM metric_report_steps
-            WHERE kind = 'show' AND is_closed AND recorded_at <= %(known_at)s AND held_until > %(known_at)s
-            UNION ALL
-            SELECT key, before, 1, step_id FROM metric_report_steps
-            WHERE kind = 'show' AND NOT is_closed AND recorded_at > %(known_at)s
-        ) AS steps
-        ORDER BY key, rank, place
-    )
-    SELECT (key ->> 'podcast')::uuid AS podcast_id, key ->> 'source' AS source,
+WHOLE_KNOWN = _REPORTED_THEN.format(
+    kind="show",
+    table=WHOLE,
+    columns="podcast_id, source, first_day, last_day, downloads",
+    of_step="""(key ->> 'podcast')::uuid AS podcast_id, key ->> 'source' AS source,
            (key ->> 'first_day')::date AS first_day, (key ->> 'last_day')::date AS last_day,
-           (value ->> 'downloads')::bigint AS downloads
-    FROM told WHERE value IS NOT NULL
-    UNION ALL
-    SELECT podcast_id, source, first_day, last_day, downloads FROM metric_show_figures AS kept
-    WHERE NOT EXISTS (SELECT FROM told WHERE told.key = jsonb_build_object('podcast', kept.podcast_id,
-        'source', kept.source, 'first_day', to_char(kept.first_day, 'YYYY-MM-DD'),
-        'last_day', to_char(kept.last_day, 'YYYY-MM-DD')))
-)"""
+           (value ->> 'downloads')::bigint AS downloads""",
+    key="""jsonb_build_object('podcast', kept.podcast_id, 'source', kept.source,
+        'first_day', to_char(kept.first_day, 'YYYY-MM-DD'), 'last_day', to_char(kept.last_day, 'YYYY-MM-DD'))""",
+)
 TOLD = {"figures": FIGURES, "snapshots": SNAPSHOTS, "whole": WHOLE}
 TOLD_KNOWN = {"figures": FIGURES_KNOWN, "snapshots": SNAPSHOTS_KNOWN, "whole": WHOLE_KNOWN}
 

@@ -69,13 +69,7 @@ def record_redemptions(
         for (code, day), figures in rows.items()
         if known.get((code, day)) != figures
     )
-    Redemption.objects.bulk_create(
-        (_row(sponsor, source, step.promo_code, step.day, step.after, at) for step in steps),
-        batch_size=2_000,
-        update_conflicts=True,
-        unique_fields=["sponsor", "promo_code", "day", "source"],
-        update_fields=["orders", "revenue_cents", "new_customers", "recorded_at"],
-    )
+    _put(_row(sponsor, source, step.promo_code, step.day, step.after, at) for step in steps)
     if steps:
         data = {"sponsor_id": str(sponsor.pk), "source": source, "rows": len(steps)}
         emit("redemptions.imported", subject=sponsor, by=by, at=at, data=data)
@@ -98,17 +92,24 @@ def take_back_redemptions(
     of_sponsor = Redemption.objects.filter(sponsor=sponsor, source=source)
     for code in {step.promo_code for step in gone}:
         of_sponsor.filter(promo_code=code, day__in=[step.day for step in gone if step.promo_code == code]).delete()
-    Redemption.objects.bulk_create(
-        (_row(sponsor, source, step.promo_code, step.day, step.before, at) for step in mine if step.before is not None),
-        batch_size=2_000,
-        update_conflicts=True,
-        unique_fields=["sponsor", "promo_code", "day", "source"],
-        update_fields=["orders", "revenue_cents", "new_customers", "recorded_at"],
+    _put(
+        _row(sponsor, source, step.promo_code, step.day, step.before, at) for step in mine if step.before is not None
     )
     if mine:
         data = {"sponsor_id": str(sponsor.pk), "source": source, "rows": len(mine)}
         emit("redemptions.taken_back", subject=sponsor, by=by, at=at, data=data)
     return kept
+
+
+def _put(rows: Iterable[Redemption]) -> None:
+    """Write rows; one of the same sponsor, code, day and source is replaced."""
+    Redemption.objects.bulk_create(
+        rows,
+        batch_size=2_000,
+        update_conflicts=True,
+        unique_fields=["sponsor", "promo_code", "day", "source"],
+        update_fields=["orders", "revenue_cents", "new_customers", "recorded_at"],
+    )
 
 
 @dataclass(frozen=True)

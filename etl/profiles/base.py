@@ -1,6 +1,7 @@
 """What a profile is: how the files of one source are known, what they do not say, and what their rows mean. Pure."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, tzinfo
@@ -90,7 +91,7 @@ class Answers:
 ASKS = ("podcast", "episode", "as_of", "span", "day_first", "time_zone", "currency")
 
 
-class Profile:
+class Profile(ABC):
     """The files of one source. A subclass names the columns and turns a row into records."""
 
     key: str
@@ -115,9 +116,9 @@ class Profile:
         days += [f"{one[:4]}-{one[4:6]}-{one[6:]}" for one in re.findall(r"(?<!\d)(20\d{6})(?!\d)", file_name)]
         return {"as_of": days[-1]} if days and "as_of" in self.asks else {}
 
+    @abstractmethod
     def records(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> Iterable[Record]:
         """Return what a row means; a total or footer means nothing. Raises CellError by way of `cell`."""
-        raise NotImplementedError
 
     def finish(self, records: Iterator[Record]) -> Iterator[Record]:
         """Turn the records of all rows into those of the file; for sources whose rows must be counted first."""

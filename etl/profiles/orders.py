@@ -1,6 +1,7 @@
 """Files of orders that carry a number of somebody else: how they are known, and what their rows mean. Pure."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -30,7 +31,7 @@ class OrderLine:
     vanity_url: str = ""
 
 
-class OrderProfile:
+class OrderProfile(ABC):
     """The order files of one source."""
 
     key: str
@@ -49,9 +50,9 @@ class OrderProfile:
         found = re.search(r"(?:rev(?:ision)?|version|v|r)[._ -]?(\d{1,4})(?!\d)", file_name, re.IGNORECASE)
         return {"revision": found[1]} if found else {}
 
+    @abstractmethod
     def order_line(self, cells: Mapping[str, str], *, line: int, answers: Answers) -> OrderLine:
         """Return what a row means. Raises ColumnError."""
-        raise NotImplementedError
 
 
 class OpenDirectLines(OrderProfile):

@@ -1,5 +1,6 @@
 """Reports of sales by promo code, as sponsors send them: how they are known, and what their rows mean. Pure."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -24,7 +25,7 @@ class Sale:
     new_customers: int | None
 
 
-class SalesProfile:
+class SalesProfile(ABC):
     """The reports of one shape. `columns` maps a field to a column."""
 
     key: str
@@ -50,8 +51,9 @@ class SalesProfile:
             new_customers=self._read(cells, "new_customers", count_of),
         )
 
+    @abstractmethod
     def _day(self, text: str, answers: Answers) -> date:
-        raise NotImplementedError
+        """Return the day that a cell tells. Raises CellError."""
 
     def _read(self, cells: Mapping[str, str], name: str, read):
         return cell(cells, self.columns[name], read) if name in self.columns else None

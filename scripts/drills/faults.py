@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from benchmarks.measuring import Verdicts
 from scripts.drills.hosts import Installation, answers, installation, wait
 from scripts.drills.network import LOOPBACK, free_port
-from scripts.drills.traffic import House, Link, Traffic
+from scripts.drills.traffic import House, Link, Traffic, request_of
 from tests.faults.proxy import Mode, Proxy
 
 TENANTS = 3
@@ -55,10 +55,7 @@ class Patient(Traffic):
         kind: str = "application/json",
         expected: int,
     ) -> str:
-        headers = {"Host": house["host"], "Authorization": f"Bearer {house['key']}", "Content-Type": kind}
-        if method != "GET":
-            headers["Idempotency-Key"] = uuid.uuid4().hex
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        data, headers = request_of(house, method, body, kind)
         deadline = time.monotonic() + 90
         while True:
             way, began = self.way, time.monotonic()

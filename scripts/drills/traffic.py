@@ -171,10 +171,7 @@ class Traffic:
         expected: int,
     ) -> str:
         """Return the answer's text, or nothing when it was not what was expected."""
-        headers = {"Host": house["host"], "Authorization": f"Bearer {house['key']}", "Content-Type": kind}
-        if method != "GET":
-            headers["Idempotency-Key"] = uuid.uuid4().hex
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        data, headers = request_of(house, method, body, kind)
         began = time.monotonic()
         status, text = link.ask(method, path, data, headers)
         with self.tally.lock:
@@ -183,6 +180,14 @@ class Traffic:
             if status != expected:
                 self.tally.wrong[f"{what}: {status} {text[:160]}"] += 1
         return text if status == expected else ""
+
+
+def request_of(house: House, method: str, body: object, kind: str) -> tuple[bytes | None, dict[str, str]]:
+    """Return the body and the headers of a call by a house's key; whatever writes has an Idempotency-Key of its own."""
+    headers = {"Host": house["host"], "Authorization": f"Bearer {house['key']}", "Content-Type": kind}
+    if method != "GET":
+        headers["Idempotency-Key"] = uuid.uuid4().hex
+    return (body if isinstance(body, bytes) or body is None else json.dumps(body).encode()), headers
 
 
 class Link:

@@ -33,7 +33,8 @@ class ServiceForm(forms.ModelForm):
     FIELD_OF: dict[str, str] = {}
 
     def act(self) -> Any:
-        raise NotImplementedError
+        """Call the service with what was filled in and return the object it saved; each form has its own."""
+        raise NotImplementedError(type(self).__name__)
 
     def save(self, commit: bool = True) -> Any:
         self.save_m2m = lambda: None
