@@ -92,9 +92,7 @@ def take_back_redemptions(
     of_sponsor = Redemption.objects.filter(sponsor=sponsor, source=source)
     for code in {step.promo_code for step in gone}:
         of_sponsor.filter(promo_code=code, day__in=[step.day for step in gone if step.promo_code == code]).delete()
-    _put(
-        _row(sponsor, source, step.promo_code, step.day, step.before, at) for step in mine if step.before is not None
-    )
+    _put(_row(sponsor, source, step.promo_code, step.day, step.before, at) for step in mine if step.before is not None)
     if mine:
         data = {"sponsor_id": str(sponsor.pk), "source": source, "rows": len(mine)}
         emit("redemptions.taken_back", subject=sponsor, by=by, at=at, data=data)
