@@ -115,7 +115,11 @@ def _document(lines: int):
 
 
 def _resident_mb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 2**20
+    """Return the memory of this process and of its typesetter."""
+    from bookings import typesetting
+
+    processes = ["self", *([typesetting.own_process()] if typesetting.own_process() else [])]
+    return sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in processes) * PAGE / 2**20
 
 
 if __name__ == "__main__":

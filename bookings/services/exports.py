@@ -29,11 +29,9 @@ def export_pdf(*, booking: IOBooking, by: HasActor | Actor, at: datetime) -> Pri
     the product since. Emits io.pdf_exported. Raises DomainError("pdf_unavailable") with the remedy when Pango is
     missing (nothing is numbered then), DomainError("order_too_long").
     """
+    kept = OrderVersion.objects.filter(order_id=booking.order_id).select_related("order").order_by("-number").first()
+    printed = _kept(kept) if kept is not None else _drawn(booking, by, at)
     with transaction.atomic():
-        kept = (
-            OrderVersion.objects.filter(order_id=booking.order_id).select_related("order").order_by("-number").first()
-        )
-        printed = _kept(kept) if kept is not None else _drawn(booking, by, at)
         order = InsertionOrder.objects.get(pk=booking.order_id)
         emit(
             "io.pdf_exported",
@@ -58,8 +56,11 @@ def _kept(version: OrderVersion) -> Printed:
 
 
 def _drawn(booking: IOBooking, by: HasActor | Actor, at: datetime) -> Printed:
+    """Number the order and say what it says; typeset that afterwards, so that no lock is held meanwhile."""
     pdf.require()
-    order = number_order(order=InsertionOrder(pk=booking.order_id), by=by, at=at)
-    document = document_of(order)
-    content = pdf.render(document, standing_of(order))
+    with transaction.atomic():
+        order = number_order(order=InsertionOrder(pk=booking.order_id), by=by, at=at)
+        document, standing = document_of(order), standing_of(order)
+        html = pdf.order_html(document, standing)
+    content = pdf.written(html, identifier=pdf.identifier_of(document), logo_png=standing.logo_png)
     return Printed(f"{order.number}-v{order.version}.pdf", content, document.digest)

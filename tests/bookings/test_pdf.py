@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 from pypdf import PdfReader
 
-from bookings import pdf
+from bookings import pdf, typesetter
 from bookings.checks import fonts_for_every_name
 from bookings.document import OrderDocument, clean
 from bookings.models import InsertionOrder, OrderProfile
@@ -193,6 +193,7 @@ def test_hostile_text_in_every_field_is_printed_as_text_and_fetches_nothing(tena
     )
     InsertionOrder.objects.update(buyer_reference=storable[:100])
     monkeypatch.setattr("socket.socket.connect", _no_network)
+    monkeypatch.setattr(pdf, "typeset", typesetter.typeset)  # in this process, where the network is watched
 
     order = InsertionOrder.objects.get()
     content = pdf.render(document_of(order), standing_of(order))
@@ -211,11 +212,11 @@ def _no_network(*_arguments):
 def test_the_fetcher_answers_its_own_assets_only(address):
     from weasyprint.urls import FatalURLFetchingError
 
-    fetcher = pdf._fetcher_class()(None)
+    fetcher = typesetter.fetcher_class()(None)
 
     with pytest.raises(FatalURLFetchingError):
         fetcher.fetch(address)
-    assert fetcher.fetch(pdf.STYLESHEET).read().startswith(b"/* The insertion order")
+    assert fetcher.fetch(typesetter.ORDER_SHEET).read().startswith(b"/* The insertion order")
 
 
 def test_names_from_everywhere_are_drawn(tenant):

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from bookings import pdf
 from bookings.numbering import default_prefix
 from bookings.queries.house import order_profile
+from bookings.typesetter import LOGO, ORDER_SHEET, PROPOSAL_SHEET
 from deals.models import Campaign, Proposal
 from deals.proposals import keep_proposal, next_place
 from tracker.dashboards.proposals.document import ProposalDocument
@@ -74,7 +75,7 @@ def printed(document: ProposalDocument) -> bytes:
     profile = order_profile()
     logo = bytes(profile.logo_png) if profile.logo_png else None
     context = paper_context(document, brand_colour=profile.brand_colour)
-    context |= {"stylesheet": pdf.STYLESHEET, "proposal_stylesheet": pdf.PROPOSAL_STYLESHEET}
-    context |= {"logo": pdf.LOGO if logo else "", "is_us_letter": profile.is_us_letter}
+    context |= {"logo": LOGO if logo else "", "is_us_letter": profile.is_us_letter}
     html = render_to_string("dashboards/proposal.html", context)
-    return pdf.written(html, identifier=f"{document.number}-{document.version}", logo_png=logo)
+    identifier = f"{document.number}-{document.version}"
+    return pdf.written(html, identifier=identifier, sheets=(ORDER_SHEET, PROPOSAL_SHEET), logo_png=logo)
