@@ -7,7 +7,8 @@ column of its own; blocked pairs are struck out by row. Sponsors are taken in ti
 TILE_COLUMNS, both padded to the full tile. So each product has one shape however many rows there are, and a pair's
 score is the same to the last bit in a full run, in a run over ten shows, on one thread or on several. Scores are kept
 as whole hundredths of a point (int16; −1: not eligible or no data), which makes "the best" exact, ties falling to the
-earlier id.
+earlier id. Pairs of which nothing is known that speaks of fit are struck from the lists (`scoring.is_known`): which
+they are hangs on the flags of both sides alone, so that a sponsor who tells enough for all shows costs nothing.
 
 A range of sponsors against all shows is one block: what a thread, or a Celery task, computes. Blocks are merged by
 `merged`; the order in which they end does not matter.
@@ -25,6 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 from matchmaking.best import INELIGIBLE, Block, Kept, kept_of, merged
+from matchmaking.history import SHOW_DIMS
 from matchmaking.packing import FLAGS, LAYOUT, WIDTH
 from matchmaking.profiles import RISK_COST, Weights
 from matchmaking.scoring import OWN_VOLUME
@@ -38,6 +40,9 @@ WHOLE = np.float32(10_000)
 NOTHING = np.float32(1e-9)
 
 _FLAG = {name: index for index, name in enumerate(FLAGS)}
+# The flags of signals that speak of fit, a bit each.
+_FIT = ("geo", "age", "sex", "topic", "history")
+_BITS = 1 << np.arange(len(_FIT))
 
 
 @dataclass(frozen=True)
@@ -95,9 +100,12 @@ def score_all(problem: Problem, *, threads: int = 1) -> tuple[Kept, Kept]:
 
 
 class Scorer:
-    """A problem made ready: the shows' side cut into padded tiles once, for all blocks."""
+    """A problem made ready: the shows' side cut into padded tiles once, for all blocks.
 
-    def __init__(self, problem: Problem) -> None:
+    for_lists: pairs that may stand on no list come out as INELIGIBLE though they have a score.
+    """
+
+    def __init__(self, problem: Problem, *, for_lists: bool = True) -> None:
         self.problem = problem
         self.count = len(problem.shows)
         self.columns = max(TILE_COLUMNS, _padded(self.count, TILE_COLUMNS))
@@ -134,6 +142,7 @@ class Scorer:
             {name: np.ascontiguousarray(side[:, at : at + TILE_COLUMNS]) for name, side in sides.items()}
             for at in range(0, self.columns, TILE_COLUMNS)
         ]
+        self.unlisted = self._unlisted(flags[:, : self.count]) if for_lists else None
         facts = problem.facts
         self.refused_order = np.argsort(facts.refused_sponsors, kind="stable")
         self.refused_rows = facts.refused_sponsors[self.refused_order]
@@ -187,6 +196,7 @@ class Scorer:
             np.rint(work.top, out=work.top)
             wide = min(TILE_COLUMNS, self.count - at)
             out[:, at : at + wide] = work.top[: end - start, :wide]
+        self._strike_unlisted(start, rows[: end - start], out)
         for row in np.flatnonzero(rows[: end - start, LAYOUT["blocked"]].any(axis=1)):
             topics = np.flatnonzero(rows[row, LAYOUT["blocked"]])
             out[row, self.blocked[topics, : self.count].any(axis=0)] = INELIGIBLE
@@ -195,6 +205,29 @@ class Scorer:
         out[self.problem.facts.refused_sponsors[refused] - start, self.problem.facts.refused_shows[refused]] = (
             INELIGIBLE
         )
+
+    def _unlisted(self, flags: np.ndarray) -> list[np.ndarray]:
+        """Return, for each set of what a sponsor may tell of fit, the shows that tell none of it: their columns."""
+        told = np.ascontiguousarray(flags[[_FLAG[name] for name in _FIT]].T) > 0
+        told[:, _FIT.index("history")] &= self.evidence > 0
+        theirs = told @ _BITS
+        return [np.flatnonzero((theirs & own) == 0) for own in range(1 << len(_FIT))]
+
+    def _strike_unlisted(self, start: int, rows: np.ndarray, out: np.ndarray) -> None:
+        """Strike out pairs of which too little is known to be listed; a record of their own is enough."""
+        if self.unlisted is None:
+            return
+        told = rows[:, LAYOUT["flags"]][:, [_FLAG[name] for name in _FIT]] > 0
+        history = rows[:, LAYOUT["history"]]
+        told[:, _FIT.index("history")] &= history[:, :SHOW_DIMS].any(axis=1)
+        facts = self.problem.facts
+        for row, own in enumerate((told @ _BITS).tolist()):
+            if len(self.unlisted[own]):
+                low, high = np.searchsorted(self.own_rows, (start + row, start + row + 1))
+                recorded = facts.own_shows[self.own_order[low:high]]
+                kept = out[row, recorded]
+                out[row, self.unlisted[own]] = INELIGIBLE
+                out[row, recorded] = kept
 
     def _sponsors(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Return the sponsors' side of each product, weights folded in."""

@@ -26,6 +26,7 @@ from matchmaking.history import Placements, Shares
 from matchmaking.learning import best_shares
 from matchmaking.packing import FLAGS, LAYOUT, pack_podcast, pack_sponsor, stacked
 from matchmaking.profiles import Podcast, Sponsor, Weights
+from matchmaking.taxonomy import BROAD_SHARE
 
 CUT = 10
 # The history of the time split ends where this part of all placements lies behind.
@@ -110,14 +111,17 @@ class _Ranker:
         b = history.show_side(known.phi, known.around)
         rows, buyers = self.shows[shows].copy(), self.sponsors.copy()
         rows[:, LAYOUT["history"]], buyers[:, LAYOUT["history"]] = b[shows], a
-        # Topics count as they do in a house of so many placements (`taxonomy.damped`).
         part, topics = history.topic_part(known.placements), LAYOUT["topics"]
+        # Who names no topic is seen by the shows that carry it, as in `gather.sponsor_profiles`.
+        unnamed = ~buyers[:, topics.start + 1 : topics.stop].any(axis=1)
+        buyers[unnamed, topics] += np.float32(1 - BROAD_SHARE) * history.topics_seen(own[unnamed]).astype(np.float32)
+        # Topics count as they do in a house of so many placements (`taxonomy.damped`).
         told = buyers[:, topics].any(axis=1)
         buyers[:, topics] *= np.float32(part)
         buyers[told, topics.start] += np.float32(1 - part)
-        flag = LAYOUT["flags"].start + FLAGS.index("history")
-        rows[:, flag] = 1
-        buyers[:, flag] = a[:, : history.SHOW_DIMS].any(axis=1)
+        flags = LAYOUT["flags"].start
+        buyers[:, flags + FLAGS.index("topic")] = told
+        rows[:, flags + FLAGS.index("history")] = buyers[:, flags + FLAGS.index("history")] = 1
         return self._run(rows, buyers, history.full_evidence(a, b))
 
     def _run(self, shows: np.ndarray, sponsors: np.ndarray, evidence: float) -> np.ndarray:

@@ -15,6 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from matchmaking.engine import PairFacts, Problem
+from matchmaking.history import SHOW_DIMS
 from matchmaking.packing import FLAGS, LAYOUT
 from matchmaking.profiles import AGE_BANDS, RISK_COST, RISKS, SEXES
 from matchmaking.scoring import OWN_VOLUME
@@ -30,6 +31,8 @@ WORTH_SAYING, SAID = 0.35, 3
 NAMED = 0.02
 # How close a show has to come to a topic to be called about it.
 ABOUT = 0.9
+# Beside 0 and 1, whether anything is worth saying: a pair that may stand on no list.
+TOO_LITTLE = 2
 
 _FLAG = {name: index for index, name in enumerate(FLAGS)}
 
@@ -174,7 +177,7 @@ class _Slice:
         values[:, 2] = 1 - (1 - values[:, 2]) / self.topic_part
         told = values * self.weights * self.present * (values >= WORTH_SAYING)
         told[:, 5] = 0
-        specific = self.topic_parts[:, 1:] / np.float32(self.topic_part) * self._buyer("known")[:, :1]
+        specific = self.topic_parts[:, 1:] / np.float32(self.topic_part)
         # That a show is as good as any other is worth saying of those alone who sell to everyone.
         everything = 1 - (1 - self._buyer("topics")[:, 0]) / self.topic_part
         told[:, 2] *= (specific.max(1) > NAMED) | (everything >= BROAD_SHARE - 1e-4)
@@ -183,20 +186,26 @@ class _Slice:
         best_topic = np.where(specific.max(1) > NAMED, specific.argmax(1) + 1, 0)
         reached = np.take_along_axis(self._show("topics"), best_topic[:, None], axis=1)[:, 0]
         level = ((best_topic > 0) & (reached >= ABOUT)).astype(np.int64)
+        level += 2 * (self._buyer("known")[:, 1] > 0)
         digits: list[tuple[np.ndarray, int]] = [
-            (np.where(said[:, 2], 1 + best_topic * 2 + level, 0), 2 * len(topics()) + 2),
+            (np.where(said[:, 2], 1 + best_topic * 4 + level, 0), 4 * len(topics()) + 1),
             (np.where(said[:, 0], 1 + self.shared_countries.argmax(1), 0), len(countries()) + 1),
             (np.where(said[:, 0], np.rint(self.values[:, 0] * 10), 0), 11),
             (np.where(said[:, 1], 1 + self._closest_people(), 0), len(AGE_BANDS) + len(SEXES) + 1),
             (np.where(said[:, 3], self._history_kind(), 0), 5),
             (np.where(said[:, 4], 1 + self._first_free_week() * 3 + self._price_kind(), 0), 3 * 14 + 1),
             (np.where((self.values[:, 5] < 1) & self.present[:, 5], 1 + self.unwanted.argmax(1), 0), len(RISKS) + 1),
-            (said.any(1).astype(np.int64), 2),
+            (np.where(self._is_known(), said.any(1), TOO_LITTLE), 3),
         ]
         code = np.zeros(len(told), np.int64)
         for digit, base in digits:
             code = code * base + digit.astype(np.int64)
         return code
+
+    def _is_known(self) -> np.ndarray:
+        """Return which pairs are known well enough to be listed (`scoring.is_known`)."""
+        placed = self._buyer("history")[:, :SHOW_DIMS].any(1) | (self.volume > 0)
+        return self.present[:, :3].any(1) | (self.present[:, 3] & placed)
 
     def _closest_people(self) -> np.ndarray:
         ages, sexes = self.shared_ages.argmax(1), self.shared_sexes.argmax(1)
@@ -232,18 +241,18 @@ def _rationale(code: int, phrases: _Phrases) -> str:
     """Return the words of one code: digits are taken off in the reverse order of `codes`."""
     digits = []
     for base in (
-        2,
+        3,
         len(RISKS) + 1,
         43,
         5,
         len(AGE_BANDS) + len(SEXES) + 1,
         11,
         len(countries()) + 1,
-        2 * len(topics()) + 2,
+        4 * len(topics()) + 1,
     ):
         code, digit = divmod(code, base)
         digits.append(digit)
-    any_said, risk, inventory, past, people, share, country, topic = digits
+    how_much, risk, inventory, past, people, share, country, topic = digits
     say: list[tuple[int, Callable[[], str]]] = [
         (topic, lambda: phrases.topic(topic - 1)),
         (country, lambda: phrases.country(country - 1, share)),
@@ -252,7 +261,9 @@ def _rationale(code: int, phrases: _Phrases) -> str:
         (inventory, lambda: phrases.inventory(inventory - 1)),
     ]
     told = [words() for said, words in say if said]
-    if not any_said:
+    if how_much == TOO_LITTLE:
+        told.append(_("Too little is known to list the two: topics, targets or a first booking would tell."))
+    elif not how_much:
         told.append(_("Little speaks for this pair so far."))
     if risk:
         told.append(
@@ -262,10 +273,14 @@ def _rationale(code: int, phrases: _Phrases) -> str:
 
 
 def _topic_words(code: int) -> str:
-    topic, near = topics()[code // 2], bool(code % 2)
-    name = topic_names()[topic].lower()
-    if code // 2 == 0:
+    topic, is_seen, near = code // 4, bool(code // 2 % 2), bool(code % 2)
+    name = topic_names()[topics()[topic]].lower()
+    if topic == 0:
         return _("You sell to everyone, so any topic suits you.")
+    if is_seen and near:
+        return _("The show is about what the shows that carry you are about: %(topic)s.") % {"topic": name}
+    if is_seen:
+        return _("The show comes near to what the shows that carry you are about: %(topic)s.") % {"topic": name}
     if near:
         return _("The show is about what you sell: %(topic)s.") % {"topic": name}
     return _("The show comes near to what you sell: %(topic)s.") % {"topic": name}

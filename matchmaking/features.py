@@ -18,7 +18,8 @@ from matchmaking import gather, history, store
 from matchmaking.gather import Record
 from matchmaking.learning import best_shares
 from matchmaking.models import Model, PackedPair, PackedPodcast, PackedSponsor
-from matchmaking.packing import LAYOUT, LAYOUT_VERSION, pack_podcast, pack_sponsor
+from matchmaking.packing import FLAGS, LAYOUT, LAYOUT_VERSION, pack_podcast, pack_sponsor
+from matchmaking.taxonomy import topics
 from metrics.models import Podcast
 
 # The model is learned anew when shows or placements have grown or shrunk by this part since.
@@ -191,18 +192,32 @@ def _pack_sponsors(
     phi.load("podcasts", _PHI, {one.podcast_id for one in found})
     own = _summed(found, [one.pk for one in buyers], "sponsor_id", "podcast_id", phi, history.SHOW_DIMS)
     chi.load("sponsors", _CHI, [one.pk for one in buyers])
+    seen = _seen(found, buyers, phi, own)
     tags = np.stack([chi.of(one.pk) for one in buyers]) if buyers else np.zeros((0, history.TAG_DIMS), np.float32)
     vectors = history.sponsor_side(own, tags, history.PeerTable.from_bytes(bytes(model.peers)))
     rows: dict[UUID, np.ndarray] = {}
     for start in range(0, len(buyers), BATCH):
         batch = buyers[start : start + BATCH]
-        known = vectors[start : start + BATCH]
-        found_profiles = gather.sponsor_profiles(batch, at=at, vectors=known, topic_part=model.topic_part)
+        known, carried = vectors[start : start + BATCH], seen[start : start + BATCH]
+        found_profiles = gather.sponsor_profiles(batch, at=at, vectors=known, seen=carried, topic_part=model.topic_part)
         for sponsor, profile in zip(batch, found_profiles, strict=True):
             row = pack_sponsor(profile)
             row[LAYOUT["history"]] = known[len(rows) - start]
             rows[sponsor.pk] = row
     changed.sponsors |= store.write_packs("sponsors", rows, wanted=ids)
+
+
+def _seen(found: Iterable[Record], buyers: Sequence[Sponsor], phi: _Vectors, own: np.ndarray) -> list[gather.Seen]:
+    """Return what the shows that carry each sponsor are about, from the sums of their vectors."""
+    count: dict[UUID, int] = {}
+    for record in found:
+        vector = phi.get(record.podcast_id)
+        if vector is not None and vector[history.TOPIC_PART].any():
+            count[record.sponsor_id] = count.get(record.sponsor_id, 0) + 1
+    return [
+        gather.Seen({topics()[index]: float(row[index]) for index in np.flatnonzero(row)}, count.get(one.pk, 0))
+        for one, row in zip(buyers, history.topics_seen(own), strict=True)
+    ]
 
 
 def _summed(
@@ -263,13 +278,44 @@ def _pack_pairs(
     return {podcast for _sponsor, podcast in [*gone, *new]}
 
 
-def stored_vectors(*, podcast_id: UUID, sponsor_id: UUID) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return the stored vectors B of a show and A of a sponsor, one row each; None where none is packed."""
-    found = []
-    for kind, pk in (("podcasts", podcast_id), ("sponsors", sponsor_id)):
-        packed = store.read_packs(kind, ids=[pk])
-        found.append(packed.rows[:, LAYOUT["history"]] if len(packed.ids) else None)
-    return found[0], found[1]
+@dataclass(frozen=True)
+class StoredPair:
+    """What is packed of a show and a sponsor: their vectors B and A, one row each, None where none is packed; what the
+    shows that carry the sponsor are about."""
+
+    podcast: np.ndarray | None
+    sponsor: np.ndarray | None
+    seen: gather.Seen
+
+
+def stored_pair(*, podcast_id: UUID, sponsor_id: UUID, topic_part: float) -> StoredPair:
+    """Return what the newest run knew of two beyond their own facts."""
+    show, buyer = (
+        store.read_packs(kind, ids=[pk]).rows for kind, pk in (("podcasts", podcast_id), ("sponsors", sponsor_id))
+    )
+    seen = gather.Seen({}, 0)
+    if len(buyer):
+        # The packed interests are damped: of each topic's a part, and the rest on EVERYTHING, which is none.
+        row = buyer[0, LAYOUT["topics"]][1:] / topic_part
+        told = {topics()[1 + index]: float(row[index]) for index in np.flatnonzero(row)}
+        seen = gather.Seen(told, int(buyer[0, LAYOUT["known"]][1]))
+    return StoredPair(
+        show[:, LAYOUT["history"]] if len(show) else None, buyer[:, LAYOUT["history"]] if len(buyer) else None, seen
+    )
+
+
+def tells_nothing(*, podcast_id: UUID | None = None, sponsor_id: UUID | None = None) -> bool:
+    """Return whether a show or a sponsor was in a run, and nothing known of it speaks of fit (`scoring.FIT`)."""
+    kind, pk = ("podcasts", podcast_id) if podcast_id else ("sponsors", sponsor_id)
+    packed = store.read_packs(kind, ids=[pk] if pk else [])
+    if not len(packed.ids):
+        return False
+    row = packed.rows[0]
+    flags = dict(zip(FLAGS, row[LAYOUT["flags"]], strict=True))
+    own = any(flags[name] for name in ("geo", "age", "sex", "topic"))
+    if kind == "podcasts":
+        return not own and not flags["history"]
+    return not own and not row[LAYOUT["history"]][: history.SHOW_DIMS].any()
 
 
 def forget_all() -> None:

@@ -1,9 +1,9 @@
 """From the database to profiles: what the scorer reads of shows and sponsors, for many of them at once."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -14,13 +14,13 @@ from matchmaking import history, profiles
 from matchmaking.inventory import avails_of, weeks_wanted
 from matchmaking.models import PlacementRule
 from matchmaking.taxonomy import (
-    EVERYTHING,
     ancestry,
     damped,
     interests_of,
+    names_topics,
+    shared_out,
     topic_of_category,
     topics_of_show,
-    trade_interests,
 )
 from metrics.models import Podcast
 from metrics.queries import AudienceOf, audience_summary
@@ -46,6 +46,13 @@ class Record:
     orders: int | None
     # Delivered impressions that the orders can be set against.
     heard: int | None
+
+
+class Seen(NamedTuple):
+    """What the shows that carry a sponsor are about. topics: {topic: weight}; shows: how many tell it, 0 for none."""
+
+    topics: Mapping[str, float]
+    shows: int
 
 
 def shows(*, ids: Collection[UUID] | None = None) -> list[Podcast]:
@@ -106,11 +113,17 @@ def podcast_profiles(
 
 
 def sponsor_profiles(
-    buyers: Sequence[Sponsor], *, at: datetime, vectors: np.ndarray | None, topic_part: float = 1.0
+    buyers: Sequence[Sponsor],
+    *,
+    at: datetime,
+    vectors: np.ndarray | None,
+    seen: Sequence[Seen] | None = None,
+    topic_part: float = 1.0,
 ) -> list[profiles.Sponsor]:
-    """Return the profile of each sponsor. vectors: A of `history`; a row of zeros means that nothing is known.
+    """Return the profile of each sponsor. vectors: A of `history`, one row a sponsor; None while nothing is known.
 
-    topic_part: how much of the closeness of topics counts (`history.topic_part`).
+    seen: what the shows that carry each are about, which stands in where it names no topic; topic_part: how much of the
+    closeness of topics counts (`history.topic_part`).
     """
     ids = [sponsor.pk for sponsor in buyers]
     wishes, paid = _wishes(ids), _paid(ids)
@@ -119,17 +132,16 @@ def sponsor_profiles(
         deals = wishes.get(sponsor.pk, [])
         targets = sponsor.targets if isinstance(sponsor.targets, dict) else {}
         countries = profiles.wish_of(targets.get("countries"))
-        vector = None if vectors is None else vectors[index]
         interests = interests_of(
             tags=sponsor.tags, category=sponsor.category, name=sponsor.name, aliases=sponsor.aliases
         )
-        # Of one that names no topic, advertisers at large tell most.
-        own_topics = bool(interests.keys() - {EVERYTHING})
-        known = vector is not None and bool(vector[: history.SHOW_DIMS].any())
+        carried = seen[index] if seen and not names_topics(interests) else Seen({}, 0)
+        if carried.shows:
+            interests = {**shared_out(carried.topics), **interests}
         found.append(
             profiles.Sponsor(
-                interests=damped(interests if own_topics else {**trade_interests(), **interests}, topic_part),
-                own_topics=own_topics,
+                interests=damped(interests, topic_part),
+                seen_on=carried.shows,
                 countries={code.upper(): part for code, part in countries.items()} if countries else None,
                 ages=profiles.wish_of(targets.get("ages"), ages=True),
                 sexes=profiles.wish_of(_sex_keys(targets.get("sexes") or targets.get("genders"))),
@@ -138,7 +150,7 @@ def sponsor_profiles(
                 avoids=frozenset(_avoided(flag) for deal in deals for flag in deal.brand_safety_flags)
                 & frozenset(profiles.RISKS),
                 blocked=frozenset(filter(None, map(topic_of_category, sponsor.blocked_categories))),
-                history=tuple(vector.tolist()) if known and vector is not None else None,
+                history=None if vectors is None else tuple(vectors[index].tolist()),
             )
         )
     return found

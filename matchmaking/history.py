@@ -11,7 +11,8 @@ carry it, topped up by what sponsors of the same tags do. The evidence that a sh
 so one product of two matrices gives it for all pairs. The likeness φ(p)·φ(q) of two shows has a base that all share:
 with that alone E is plain popularity, and text, topics and language move it from there. How much each of them says is
 learned from the house's own placements (`learning`). What sponsors of the same tags do is shrunk towards what all do,
-the more the fewer placements there are. The sums are linear in the placements: leaving one show out is a subtraction.
+the more the fewer placements there are; a sponsor without any placement and without such peers has no evidence at all,
+which is 0. The sums are linear in the placements: leaving one show out is a subtraction.
 """
 
 import zlib
@@ -29,6 +30,8 @@ TAG_DIMS = 64
 TOPIC_DIMS = len(topics())
 SHOW_DIMS = 1 + TEXT_DIMS + TOPIC_DIMS + LANGUAGE_DIMS
 HISTORY_DIMS = SHOW_DIMS + TAG_DIMS
+# Where the topics stand in a show's vector, in the order of `topics()`.
+TOPIC_PART = slice(1 + TEXT_DIMS, 1 + TEXT_DIMS + TOPIC_DIMS)
 # Landmark shows by which the text space is spanned, at most.
 LANDMARKS = 1500
 
@@ -183,6 +186,16 @@ def own_sums(placements: Placements, phi: np.ndarray, sponsors: int) -> np.ndarr
     return found
 
 
+def topics_seen(own: np.ndarray) -> np.ndarray:
+    """Return what the shows that carry each sponsor are about, from its ψ without peers: (sponsors, TOPIC_DIMS).
+
+    A row sums to 1; it is zeros for a sponsor that no show of known topics carries.
+    """
+    found = own[:, TOPIC_PART].astype(np.float64)
+    whole = found.sum(axis=1, keepdims=True)
+    return np.divide(found, whole, out=np.zeros_like(found), where=whole > 0)
+
+
 def around_sums(placements: Placements, chi: np.ndarray, shows: int) -> np.ndarray:
     """Return Σ χ of the sponsors on each show: (shows, TAG_DIMS), linear in the placements."""
     found = np.zeros((shows, TAG_DIMS), np.float32)
@@ -199,10 +212,15 @@ def peer_table(own: np.ndarray, chi: np.ndarray, shares: Shares) -> PeerTable:
 
 
 def sponsor_side(own: np.ndarray, chi: np.ndarray, peers: PeerTable) -> np.ndarray:
-    """Return A: (sponsors, HISTORY_DIMS); zeros as long as nobody was placed anywhere."""
-    behind = (np.maximum(chi @ peers.behind, 0) + np.float32(ALL))[:, None]
-    alike = (chi @ peers.sums + np.float32(ALL) * peers.mean) / behind
-    return np.hstack([own + np.float32(PEERS) * alike, chi])
+    """Return A: (sponsors, HISTORY_DIMS).
+
+    The first SHOW_DIMS are zeros where neither the sponsor nor anybody with its tags was ever placed: shrinking towards
+    all needs something to shrink, and what all do is never put in the place of what is known.
+    """
+    behind = np.maximum(chi @ peers.behind, 0)[:, None]
+    alike = (chi @ peers.sums + np.float32(ALL) * peers.mean) / (behind + np.float32(ALL))
+    has = own.any(axis=1, keepdims=True) | (behind > 0)
+    return np.hstack([own + np.float32(PEERS) * alike * has, chi])
 
 
 def show_side(phi: np.ndarray, around: np.ndarray) -> np.ndarray:

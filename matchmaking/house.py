@@ -77,7 +77,7 @@ class House:
         """Return the problem with the rows that have been read so far; the others are zeros."""
         return Problem(self.sponsors.rows, self.shows.rows, self.facts, self.weights, self.full_evidence)
 
-    def scores(self, sponsors: np.ndarray, shows: np.ndarray) -> np.ndarray:
+    def scores(self, sponsors: np.ndarray, shows: np.ndarray, *, for_lists: bool = True) -> np.ndarray:
         """Return the scores of some sponsors for some shows (sorted places): (sponsors, shows) int16 hundredths."""
         if not len(sponsors) or not len(shows):
             return np.full((len(sponsors), len(shows)), INELIGIBLE, np.int16)
@@ -87,15 +87,15 @@ class House:
         own = self.sponsors.rows if len(sponsors) == len(self.sponsors) else self.sponsors.rows[sponsors]
         theirs = self.shows.rows if len(shows) == len(self.shows) else self.shows.rows[shows]
         part = Problem(own, theirs, facts, self.weights, self.full_evidence)
-        return Scorer(part).scores((0, len(sponsors)))
+        return Scorer(part, for_lists=for_lists).scores((0, len(sponsors)))
 
     def scores_of(self, sponsors: np.ndarray, shows: np.ndarray) -> np.ndarray:
-        """Return the scores of single pairs, in hundredths."""
+        """Return the scores of single pairs, in hundredths, also of those that may stand on no list."""
         if not len(sponsors):
             return np.zeros(0, np.int16)
         rows, row_of = np.unique(sponsors, return_inverse=True)
         columns, column_of = np.unique(shows, return_inverse=True)
-        return self.scores(rows, columns)[row_of, column_of]
+        return self.scores(rows, columns, for_lists=False)[row_of, column_of]
 
 
 def load_house(*, weights: Weights, full_evidence: float, topic_part: float = 1.0) -> House:

@@ -20,6 +20,8 @@ MOST_ASKED, LEAST_ASKED, AT_ONCE = 150, 10, 32
 # How much better than the first choice another must be to be taken.
 CLEARLY = 0.01
 CUT = 10
+# Sums of placements up to this are none but for rounding.
+NONE = 1e-6
 
 
 def best_shares(phi: np.ndarray, chi: np.ndarray, placements: Placements) -> Shares:
@@ -87,7 +89,11 @@ class _Sums:
         alike = chi @ ((chi.T @ self.own) @ vectors - tags * length)
         at_large = (self.own.sum(axis=0) @ vectors - count * length) / np.maximum(self.placed.sum() - count, 1e-9)
         behind = np.maximum(chi @ ((chi.T @ self.placed)[:, None] - tags), 0)
-        scores = self.own @ vectors + PEERS * (alike + ALL * at_large) / (behind + ALL)
+        placed = np.repeat(self.placed[:, None], len(asked), axis=1)
+        placed[its, column] -= weight
+        # As in `history.sponsor_side`: nothing is shrunk towards all where there is nothing.
+        has = (placed > NONE) | (behind > NONE)
+        scores = self.own @ vectors + PEERS * has * (alike + ALL * at_large) / (behind + ALL)
         scores[its, column] -= weight * length[column]
         held, each = scores[its, column], scores[:, column]
         # Sums of the same numbers in another order differ in the last bits.

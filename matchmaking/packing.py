@@ -3,7 +3,8 @@
 Both sides have the same layout, so that one column means the same on either side:
 
     flags         1 where a signal (or one of its two audiences) has data on this side
-    known         for confidence: shows: known part of the audience;  sponsors: 1 where the interests are its own, and 0
+    known         shows: known part of countries, of ages and sexes, for confidence;  sponsors: how well the topics are
+                  known, and from how many shows that carry it they are seen (0: it names them)
     price         shows: CPM in cents;  sponsors: 1 ÷ budget CPM in cents (0: unknown on either side)
     topics        shows: reach of each topic;  sponsors: interest
     blocked       shows: 1 for each topic (and what stands above it) the show is mainly about;  sponsors: 1 for blocked
@@ -20,7 +21,7 @@ import numpy as np
 
 from matchmaking.history import HISTORY_DIMS
 from matchmaking.profiles import AGE_BANDS, RISKS, SEXES, WEEKS, Audience, Podcast, Sponsor
-from matchmaking.scoring import known_demographics, known_part
+from matchmaking.scoring import known_demographics, known_part, known_topics
 from matchmaking.taxonomy import ancestry, countries, reach_of, topics
 
 FLAGS = ("geo", "age", "sex", "topic", "history", "inventory", "safety")
@@ -49,7 +50,7 @@ def _layout() -> tuple[dict[str, slice], int]:
 
 LAYOUT, WIDTH = _layout()
 # Bytes with another layout are rebuilt, never misread: the number stands beside every packed row.
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 
 _TOPICS = {topic: index for index, topic in enumerate(topics())}
 _RISKS = {risk: index for index, risk in enumerate(RISKS)}
@@ -97,7 +98,7 @@ def pack_sponsor(sponsor: Sponsor) -> np.ndarray:
         "safety": True,
     }
     row[LAYOUT["flags"]] = [has[flag] for flag in FLAGS]
-    row[LAYOUT["known"]] = (sponsor.own_topics, 0)
+    row[LAYOUT["known"]] = (known_topics(sponsor), sponsor.seen_on)
     row[LAYOUT["price"]] = 1 / sponsor.budget_cpm_cents if sponsor.budget_cpm_cents else 0
     _fill(row, "topics", sponsor.interests, _TOPICS)
     _fill(row, "blocked", dict.fromkeys(sponsor.blocked, 1.0), _TOPICS)

@@ -88,15 +88,15 @@ class Podcast:
 class Sponsor:
     """A sponsor as the scorer sees it.
 
-    interests: {topic: weight}, summing to 1 at most; own_topics: False where they are those of advertisers at large,
-    nothing being known of its own, which lowers confidence; countries, ages, sexes: whom they want to reach (shares of
+    interests: {topic: weight}, summing to 1 at most, empty while nothing is known; seen_on: from how many shows that
+    carry it they are seen, 0 where it names them itself; countries, ages, sexes: whom they want to reach (shares of
     a wish sum to 1; a plain list means "any of these": each 1); wanted_weeks: weight of each of the next WEEKS, summing
     to 1; budget_cpm_cents: what they pay; avoids: unwanted subjects; blocked: topics they never stand beside;
-    history: the vector A of `history`.
+    history: the vector A of `history`, None while the house has none.
     """
 
     interests: Mapping[str, float] = field(default_factory=dict)
-    own_topics: bool = True
+    seen_on: int = 0
     countries: Mapping[str, float] | None = None
     ages: Mapping[str, float] | None = None
     sexes: Mapping[str, float] | None = None

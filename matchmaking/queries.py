@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from deals.models import Sponsor
 from matchmaking import gather, profiles, scoring
-from matchmaking.features import stored_vectors
+from matchmaking.features import stored_pair, tells_nothing
 from matchmaking.inventory import first_week
 from matchmaking.models import Feedback, Match, Model, PackedPair, Run, Weights
 from matchmaking.profiles import SIGNALS
@@ -49,7 +49,11 @@ class Raise:
 
 @dataclass(frozen=True)
 class PairView:
-    """One pair in full. score None: not eligible, with the reason, or nothing known."""
+    """One pair in full. score None: not eligible, with the reason, or nothing known.
+
+    lacking: where too little is known for the pair to be listed, what would tell; topics_seen_on: from how many shows
+    that carry the advertiser its topics are seen, 0 where it names them or none are known.
+    """
 
     score: float | None
     confidence: float
@@ -63,6 +67,8 @@ class PairView:
     free_share: float | None
     cpm_cents: int | None
     budget_cpm_cents: int | None
+    lacking: list[str] = field(default_factory=list)
+    topics_seen_on: int = 0
 
 
 @dataclass(frozen=True)
@@ -182,15 +188,38 @@ def pair_view(*, advertiser: Sponsor, podcast: Podcast, at: datetime, stored: Ma
         free_share=free,
         cpm_cents=show.cpm_cents,
         budget_cpm_cents=buyer.budget_cpm_cents,
+        lacking=[] if found.refusal or found.is_listed else lacking_words(show, buyer),
+        topics_seen_on=buyer.seen_on,
     )
+
+
+def is_unknown(*, advertiser_id: UUID | None = None, podcast_id: UUID | None = None) -> bool:
+    """Return whether a run has looked at an advertiser or a show and found nothing that speaks of fit."""
+    return tells_nothing(podcast_id=podcast_id, sponsor_id=advertiser_id)
+
+
+def lacking_words(show: profiles.Podcast, buyer: profiles.Sponsor) -> list[str]:
+    """Return what would tell enough of two for them to be listed, in words."""
+    words: list[str] = []
+    if not buyer.interests:
+        words.append(_("Name what the advertiser sells: tags or a category."))
+    if not show.topics:
+        words.append(_("Give the show categories or a description."))
+    if not (buyer.countries or buyer.ages or buyer.sexes):
+        words.append(_("Say whom the advertiser wants to reach: countries, ages or sexes."))
+    if not (show.countries or show.ages or show.sexes):
+        words.append(_("Import who listens to the show."))
+    return [*words, _("Or wait for the first booking.")]
 
 
 def _profiles(
     advertiser: Sponsor, podcast: Podcast, at: datetime, topic_part: float
 ) -> tuple[profiles.Podcast, profiles.Sponsor, profiles.Pair, Mapping[str, Any]]:
-    b, a = stored_vectors(podcast_id=podcast.pk, sponsor_id=advertiser.pk)
-    show = gather.podcast_profiles([podcast], at=at, vectors=b)[0]
-    buyer = gather.sponsor_profiles([advertiser], at=at, vectors=a, topic_part=topic_part)[0]
+    packed = stored_pair(podcast_id=podcast.pk, sponsor_id=advertiser.pk, topic_part=topic_part)
+    show = gather.podcast_profiles([podcast], at=at, vectors=packed.podcast)[0]
+    buyer = gather.sponsor_profiles(
+        [advertiser], at=at, vectors=packed.sponsor, seen=[packed.seen], topic_part=topic_part
+    )[0]
     known = PackedPair.objects.filter(sponsor_id=advertiser.pk, podcast_id=podcast.pk).first()
     if known is None:
         return show, buyer, profiles.Pair(), {}
@@ -203,8 +232,12 @@ def weak_words(
     """Return what speaks against a pair, and what is not known, in words."""
     words: list[str] = []
     topics = 1 - (1 - signals.get("topic_overlap", 1)) / topic_part
-    if buyer.own_topics and topics < 0.35:
-        words.append(_("The show's topics are far from what the advertiser sells."))
+    if topics < 0.35:
+        words.append(
+            _("The show's topics are far from those of the shows that carry the advertiser.")
+            if buyer.seen_on
+            else _("The show's topics are far from what the advertiser sells.")
+        )
     if "geo_overlap" in signals and signals["geo_overlap"] < 0.35:
         words.append(_("Few of its listeners live in the countries the advertiser wants."))
     if "demographic_overlap" in signals and signals["demographic_overlap"] < 0.35:
@@ -218,8 +251,7 @@ def weak_words(
             words.append(_("The show asks clearly more than the advertiser's budget."))
     if signals.get("brand_safety", 1) < 1:
         words.append(_("The show touches subjects the advertiser wants to keep away from."))
-    known = set(signals) - (set() if buyer.own_topics else {"topic_overlap"})
-    names = [str(SIGNAL_NAMES[signal]).lower() for signal in SIGNALS if signal not in known]
+    names = [str(SIGNAL_NAMES[signal]).lower() for signal in SIGNALS if signal not in signals]
     if names:
         words.append(_("Nothing is known of: %(signals)s.") % {"signals": ", ".join(names)})
     return words

@@ -6,28 +6,38 @@
     and brand safety, when below 1, multiplies the whole
 
 A signal without data is left out and the other weights share its part; `confidence` tells how much weight had data,
-each signal counted by the part of the audience that is known. Source: DOMAIN, matching; CONTRACT, match signals.
+each signal counted by the part of the audience that is known. A pair of which nothing is known that speaks of fit (FIT)
+has a score by what is left, and is on no list. Source: DOMAIN, matching; CONTRACT, match signals.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from matchmaking.history import SHOW_DIMS
 from matchmaking.profiles import RISK_COST, SIGNALS, Audience, Pair, Podcast, Sponsor, Weights
 from matchmaking.taxonomy import ancestry, reach_of
 
 DEFAULT_WEIGHTS: dict[str, float] = dict(zip(SIGNALS, Weights().as_tuple(), strict=True))
 # How many flights of its own a pair needs for them to count as much as what similar shows and sponsors do.
 OWN_VOLUME = 2.0
+# How many shows must carry a sponsor for topics seen from them to be known as well as not.
+SEEN_VOLUME = 2.0
+# The signals that tell whether two suit each other; slots and a clean show suit anybody.
+FIT = ("geo_overlap", "demographic_overlap", "topic_overlap", "historical_lift")
 
 
 @dataclass(frozen=True)
 class Score:
-    """score: 0-100 with two decimals, None when not eligible or without any data; signals: those with data, 0-1."""
+    """score: 0-100 with two decimals, None when not eligible or without any data; signals: those with data, 0-1.
+
+    is_listed: whether the pair may stand on a list: it has a score, and enough is known of it.
+    """
 
     score: float | None
     signals: Mapping[str, float]
     confidence: float
     refusal: str = ""
+    is_listed: bool = False
 
 
 def score_pair(
@@ -42,7 +52,8 @@ def score_pair(
         return Score(None, signals, confidence_of(podcast, sponsor, signals, weights), refusal)
     base = sum(weights.of(name) * value for name, value in signals.items()) / present
     score = 100 * base * min(1.0, signals.get("brand_safety", 1.0))
-    return Score(round(score, 2), signals, confidence_of(podcast, sponsor, signals, weights))
+    confidence = confidence_of(podcast, sponsor, signals, weights)
+    return Score(round(score, 2), signals, confidence, is_listed=is_known(sponsor, pair, signals))
 
 
 def signals_of(podcast: Podcast, sponsor: Sponsor, pair: Pair, full_evidence: float) -> dict[str, float]:
@@ -56,6 +67,18 @@ def signals_of(podcast: Podcast, sponsor: Sponsor, pair: Pair, full_evidence: fl
         "brand_safety": brand_safety(podcast, sponsor),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def is_known(sponsor: Sponsor, pair: Pair, signals: Mapping[str, float]) -> bool:
+    """Return whether anything is known that speaks of fit.
+
+    That no show of the house carries a sponsor, nor anybody like it, is a history of 0 and counts in the score; but it
+    tells no show from another, and so is not enough to be listed.
+    """
+    if any(name in signals for name in FIT if name != "historical_lift"):
+        return True
+    is_placed = sponsor.history is not None and any(sponsor.history[:SHOW_DIMS])
+    return "historical_lift" in signals and (is_placed or pair.volume > 0)
 
 
 def blocked_by(podcast: Podcast, sponsor: Sponsor) -> str:
@@ -136,7 +159,7 @@ def brand_safety(podcast: Podcast, sponsor: Sponsor) -> float | None:
 def confidence_of(podcast: Podcast, sponsor: Sponsor, signals: Mapping[str, float], weights: Weights) -> float:
     """Return the share of all weight that had data, geography and demographics counted by their known part.
 
-    Topics count only where the sponsor's own are known.
+    Topics seen from shows that carry the sponsor count the more, the more these are (`known_topics`).
     """
     whole = sum(weights.as_tuple())
     if whole <= 0:
@@ -144,9 +167,14 @@ def confidence_of(podcast: Podcast, sponsor: Sponsor, signals: Mapping[str, floa
     known = {
         "geo_overlap": known_part(podcast.countries),
         "demographic_overlap": known_demographics(podcast),
-        "topic_overlap": float(sponsor.own_topics),
+        "topic_overlap": known_topics(sponsor),
     }
     return sum(weights.of(name) * known.get(name, 1.0) for name in signals) / whole
+
+
+def known_topics(sponsor: Sponsor) -> float:
+    """Return how well a sponsor's topics are known: 1 where it names them, less where they are seen from few shows."""
+    return sponsor.seen_on / (SEEN_VOLUME + sponsor.seen_on) if sponsor.seen_on else 1.0
 
 
 def known_part(audience: Audience | None) -> float:

@@ -198,21 +198,16 @@ def interests_of(
             weights[topic] = 1.0
     if not weights and not broad:
         weights = dict.fromkeys(topics_of_text(name), 1.0)
-    return _shared_out(weights) | ({EVERYTHING: BROAD_SHARE} if broad else {})
+    return shared_out(weights) | ({EVERYTHING: BROAD_SHARE} if broad else {})
 
 
-@cache
-def trade_interests() -> dict[str, float]:
-    """Return {topic: weight}, summing to 1 - BROAD_SHARE: what the well-known podcast advertisers want on average."""
-    weights: dict[str, float] = {}
-    for tags in known_sponsors().values():
-        for tag in tags:
-            for rank, topic in enumerate(_topics_of_tag(tag)):
-                weights[topic] = weights.get(topic, 0.0) + 1 / (1 + rank)
-    return _shared_out(weights)
+def names_topics(interests: Mapping[str, float]) -> bool:
+    """Return whether interests tell any topic; that a sponsor sells to everyone is none."""
+    return any(topic != EVERYTHING for topic in interests)
 
 
-def _shared_out(weights: Mapping[str, float]) -> dict[str, float]:
+def shared_out(weights: Mapping[str, float]) -> dict[str, float]:
+    """Return weights scaled to what a sponsor's topics sum to: 1 - BROAD_SHARE."""
     whole = sum(weights.values())
     return {topic: weight / whole * (1 - BROAD_SHARE) for topic, weight in weights.items()}
 

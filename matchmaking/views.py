@@ -226,6 +226,10 @@ def _ranked(
         "podcast": podcast,
         "listed": listed,
         "pair": pair,
+        "is_unknown": not listed
+        and queries.is_unknown(
+            advertiser_id=sponsor.pk if sponsor else None, podcast_id=podcast.pk if podcast else None
+        ),
         "shut_out": queries.shut_out(
             advertiser_id=sponsor.pk if sponsor else None, podcast_id=podcast.pk if podcast else None
         ),

@@ -7,14 +7,15 @@ import numpy as np
 from deals.models import Sponsor as SponsorModel
 from deals.names import name_key
 from matchmaking import profiles, store
-from matchmaking.history import HISTORY_DIMS
+from matchmaking.history import HISTORY_DIMS, SHOW_DIMS
 from matchmaking.packing import pack_podcast, pack_sponsor
 from matchmaking.taxonomy import countries, topics
 from metrics.models import Podcast as PodcastModel
 
 
 def random_podcast(rng: np.random.Generator) -> profiles.Podcast:
-    """A show of which any part may be unknown."""
+    """A show of which any part may be unknown; of one in eight nothing that speaks of fit is known."""
+    told = rng.random() < 7 / 8
 
     def maybe(value, part=0.85):
         return value if rng.random() < part else None
@@ -22,10 +23,10 @@ def random_podcast(rng: np.random.Generator) -> profiles.Podcast:
     levels = rng.choice([1.0, 0.8, 0.35], size=rng.integers(1, 4))
     own = rng.choice(topics()[1:], size=len(levels), replace=False)
     return profiles.Podcast(
-        topics=dict(zip(own.tolist(), levels.tolist(), strict=True)) if rng.random() < 0.9 else {},
-        countries=maybe(audience(rng, countries()[:30])),
-        ages=maybe(audience(rng, profiles.AGE_BANDS)),
-        sexes=maybe(audience(rng, profiles.SEXES)),
+        topics=dict(zip(own.tolist(), levels.tolist(), strict=True)) if told and rng.random() < 0.9 else {},
+        countries=maybe(audience(rng, countries()[:30])) if told else None,
+        ages=maybe(audience(rng, profiles.AGE_BANDS)) if told else None,
+        sexes=maybe(audience(rng, profiles.SEXES)) if told else None,
         free_by_week=maybe(tuple(rng.random(profiles.WEEKS).round(3).tolist())),
         cpm_cents=maybe(int(rng.integers(1000, 6000))),
         risks=maybe({risk: round(rng.random(), 2) for risk in profiles.RISKS if rng.random() < 0.2}, 0.9),
@@ -34,18 +35,21 @@ def random_podcast(rng: np.random.Generator) -> profiles.Podcast:
 
 
 def random_sponsor(rng: np.random.Generator) -> profiles.Sponsor:
+    """A sponsor of which any part may be unknown; of one in six nothing that speaks of fit is known."""
+    told = rng.random() < 5 / 6
     interests = rng.choice(topics(), size=rng.integers(1, 6), replace=False)
     weights = rng.random(len(interests))
     weeks = rng.random(profiles.WEEKS)
 
     def wish(keys, count):
         parts = audience(rng, rng.choice(keys, size=count, replace=False)).shares
-        return dict(parts) if rng.random() < 0.8 else None
+        return dict(parts) if told and rng.random() < 0.8 else None
 
     return profiles.Sponsor(
         interests=dict(zip(interests.tolist(), (weights / weights.sum()).tolist(), strict=True))
-        if rng.random() < 0.9
+        if told and rng.random() < 0.8
         else {},
+        seen_on=int(rng.choice([0, 0, 1, 7])),
         countries=wish(countries()[:30], 4),
         ages=wish(profiles.AGE_BANDS, 3),
         sexes=wish(profiles.SEXES, 2),
@@ -53,8 +57,15 @@ def random_sponsor(rng: np.random.Generator) -> profiles.Sponsor:
         budget_cpm_cents=int(rng.integers(1000, 5000)) if rng.random() < 0.8 else None,
         avoids=frozenset(risk for risk in profiles.RISKS if rng.random() < 0.1),
         blocked=frozenset(topic for topic in topics()[1:] if rng.random() < 0.01),
-        history=tuple(rng.random(HISTORY_DIMS).astype(np.float32).tolist()) if rng.random() < 0.9 else None,
+        history=past(rng, is_placed=told and rng.random() < 0.8) if rng.random() < 0.9 else None,
     )
+
+
+def past(rng: np.random.Generator, *, is_placed: bool) -> tuple[float, ...]:
+    """A sponsor's vector A; of one whom nobody carries, nor anybody like it, only its tags."""
+    vector = rng.random(HISTORY_DIMS).astype(np.float32)
+    vector[:SHOW_DIMS] *= is_placed
+    return tuple(vector.tolist())
 
 
 def audience(rng: np.random.Generator, keys) -> profiles.Audience:

@@ -1,6 +1,7 @@
 """The evaluation: its arithmetic, its honesty, its command."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from matchmaking import evaluation, history
+from matchmaking import evaluation, history, taxonomy
 from matchmaking.evaluation import Case, cut_of, evaluate
+from matchmaking.packing import FLAGS, LAYOUT
 from matchmaking.profiles import Podcast, Sponsor
 from matchmaking.scratch import read_tables
 from tracker.tenants.models import Tenant
@@ -17,11 +19,13 @@ from tracker.tenants.models import Tenant
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "matching"
 
 
-def case_of(placed, *, shows=4, sponsors=12):
+def case_of(placed, *, shows=4, sponsors=12, named=True):
+    """named: whether the sponsors name topics; else these are seen from the shows that carry them."""
     texts = [history.ShowText(f"title {n % 2}", f"words {n}", "en", {"464": 1.0}) for n in range(shows)]
     phi = history.show_vectors(texts, history.fit_text(texts))
     chi = history.tag_vectors([["science"]] * sponsors)
-    return Case([Podcast(topics={"464": 1.0})] * shows, [Sponsor(interests={"464": 1.0})] * sponsors, phi, chi, placed)
+    buyer = Sponsor(interests={"464": 1.0}) if named else Sponsor()
+    return Case([Podcast(topics={"464": 1.0})] * shows, [buyer] * sponsors, phi, chi, placed)
 
 
 def test_popularity_finds_what_most_other_shows_carry():
@@ -69,7 +73,7 @@ def made_up_house(
         words += f" {NETWORKS[networks[number]]} podcasts" if network else ""
         texts.append(history.ShowText(f"show {number}", words, language, topics))
         profiles.append(Podcast(topics=topics, risks={}))
-    buyers = [Sponsor(interests={str(topic): 5 / 6} if rng.random() < known else {"*": 1 / 6}) for topic in said]
+    buyers = [Sponsor(interests={str(topic): 5 / 6} if rng.random() < known else {}) for topic in said]
     famous = np.log(1 / np.arange(1, sponsors + 1) ** fame)[rng.permutation(sponsors)]
     sold = rng.normal(size=(len(NETWORKS), sponsors)) * network
     placed = []
@@ -139,6 +143,31 @@ def test_a_sponsor_that_only_the_held_out_show_carried_is_not_told_by_that():
     assert sorted(others) == list(range(4, 13))
 
 
+def test_unnamed_topics_are_seen_from_the_other_shows_and_from_none_without_them():
+    """Sponsors name no topic; 2 runs on shows of technology and of food, 5 on the one of food alone."""
+    case = case_of([(2, 0, None), (2, 1, None), (5, 1, None)], named=False)
+    genres = ("464", "210", "464", "210")
+    texts = [history.ShowText("", "", "en", {genre: 1.0}) for genre in genres]
+    shows = [Podcast(topics={genre: 1.0}, risks={}) for genre in genres]
+    case = replace(case, shows=shows, phi=history.show_vectors(texts, history.fit_text(texts)))
+    ranker, every = evaluation._Ranker(case), evaluation._placements(case.placed)
+    seen = []
+    ranker._run = lambda rows, buyers, evidence: seen.append(buyers.copy()) or np.zeros((12, len(rows)))
+    known = evaluation._Known.of(case, every, learned_from=every)
+
+    ranker.scores(np.array([1]), known.without(1, np.array([2, 5]), every.without([1])))
+
+    # Without the show of food 2 is known by technology alone, and 5 by nothing. One placement is left: 10 ÷ 11 count.
+    topics = dict(zip(taxonomy.topics(), seen[0][2, LAYOUT["topics"]].tolist(), strict=True))
+    assert {topic: round(part, 4) for topic, part in topics.items() if part} == {
+        "464": round(5 / 6 * 10 / 11, 4),
+        "*": round(1 / 11, 4),
+    }
+    flag = LAYOUT["flags"].start + FLAGS.index("topic")
+    assert seen[0][[2, 5], flag].tolist() == [1, 0]
+    assert not seen[0][5, LAYOUT["topics"]].any()
+
+
 def test_gains_and_reciprocal_places_are_worked_by_hand():
     metrics = evaluation._metrics([np.array([1, 3]), np.array([12])])
 
@@ -151,7 +180,8 @@ def test_gains_and_reciprocal_places_are_worked_by_hand():
     assert (metrics.n, metrics.shows) == (3, 2)
 
 
-def test_what_a_held_out_show_carries_does_not_bear_on_its_own_question(monkeypatch):
+@pytest.mark.parametrize("named", [True, False])
+def test_what_a_held_out_show_carries_does_not_bear_on_its_own_question(monkeypatch, named):
     """Two worlds that differ only in whom show 0 carries give the same scores for show 0."""
     seen = []
     asked = evaluation._asked
@@ -164,7 +194,7 @@ def test_what_a_held_out_show_carries_does_not_bear_on_its_own_question(monkeypa
     monkeypatch.setattr(evaluation, "_asked", spy)
     others = [(sponsor, show, date(2025, 1, 1)) for show in (1, 2, 3) for sponsor in (1, 2, show + 4)]
     for own in (1, 9):
-        evaluate(case_of([(own, 0, date(2025, 1, 1)), *others]))
+        evaluate(case_of([(own, 0, date(2025, 1, 1)), *others], named=named))
 
     assert np.array_equal(seen[0], seen[1], equal_nan=True)
 

@@ -1,10 +1,12 @@
 """What runs leave in `matches`: full, partial, repeated."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
 from matchmaking import house as houses
-from matchmaking import lists, settle, store
+from matchmaking import lists, profiles, settle, store
 from matchmaking.best import KEPT
 from matchmaking.models import Match, PackedPair
 from matchmaking.packing import pack_podcast, pack_sponsor
@@ -192,3 +194,29 @@ def test_stored_signals_add_up_to_the_stored_score(house):
         base = sum(weights.of(name) * value for name, value in match.signals.items()) / present
         expected = 100 * base * min(1.0, match.signals.get("brand_safety", 1.0))
         assert abs(float(match.score) - expected) < 0.2
+
+
+def test_a_pair_of_which_too_little_is_known_is_on_no_list_but_keeps_its_score_when_asked_for(house):
+    shows, sponsors = house
+    bare = profiles.Sponsor(wanted_weeks=(1.0,) + (0.0,) * 12)
+    free = profiles.Podcast(free_by_week=(0.5,) * 13, risks={})
+    store.write_packs("sponsors", {sponsors[0]: pack_sponsor(bare)}, wanted=sponsors[:1])
+    store.write_packs("podcasts", {shows[0]: pack_podcast(free)}, wanted=shows[:1])
+    lists.recalculate_all(load(), at=NOON)
+    assert not Match.objects.filter(advertiser_id=sponsors[0]).exists()
+    assert not Match.objects.filter(podcast_id=shows[0]).exists()
+
+    lists.keep_asked(load(), sponsor=sponsors[0], podcast=shows[0], at=NOON)
+
+    # Half of the slots at any price, and nothing unwanted: (0.15 × 0.5 + 0.05) ÷ 0.20.
+    expected = (Decimal("62.50"), {"inventory_fit": 0.5, "brand_safety": 1.0}, Decimal("0.200"), False, False)
+    fields = ("score", "signals", "confidence", "in_advertiser_top", "in_podcast_top")
+    for again in (
+        lambda: None,
+        lambda: lists.recalculate_all(load(), at=NOON),
+        lambda: run(podcasts=shows[:1]),
+        lambda: run(sponsors=sponsors[:1]),
+    ):
+        again()
+        assert Match.objects.filter(advertiser_id=sponsors[0]).values_list(*fields).get() == expected
+    assert "Too little is known" in Match.objects.get(advertiser_id=sponsors[0]).rationale

@@ -9,7 +9,7 @@ from django_tenants.utils import tenant_context
 from deals.services import change_sponsor
 from matchmaking import features, gather, profiles, services
 from matchmaking.models import Feedback, Match, Model, PackedPair, PlacementRule, Run, RunBlock, Stale, Weights
-from matchmaking.queries import audience_fit, best_matches, pair_view, preview_weights, weights_now
+from matchmaking.queries import audience_fit, best_matches, is_unknown, pair_view, preview_weights, weights_now
 from tests.factories import (
     NOON,
     make_ad_unit,
@@ -17,6 +17,7 @@ from tests.factories import (
     make_campaign,
     make_episode,
     make_podcast,
+    make_sponsor,
 )
 from tracker.events.models import Event
 from tracker.lib.actors import SYSTEM
@@ -66,6 +67,80 @@ def test_a_signal_without_data_is_left_out_rather_than_zero(house):
 
     match = Match.objects.get(advertiser=sponsors["broad"], podcast=shows["food"])
     assert not {"geo_overlap", "demographic_overlap", "inventory_fit"} & set(match.signals)
+
+
+def test_an_advertiser_that_names_no_topic_is_seen_by_the_shows_that_carry_it(house):
+    shows, _sponsors = house
+    nameless = make_sponsor(name="Zyxt")
+    for title in ("food", "crime"):
+        make_booking(
+            ad_unit=make_ad_unit(shows[title], delivery="dynamic"),
+            campaign=make_campaign(sponsor=nameless, stage="won"),
+        )
+
+    run_all()
+
+    found = {match.podcast: match for match in best_matches(advertiser_id=nameless.pk)}
+    assert set(found) == set(shows.values())
+    view = pair_view(advertiser=nameless, podcast=shows["food"], at=NOON, stored=found[shows["food"]])
+    assert view.topics_seen_on == 2
+    assert view.score == pytest.approx(float(found[shows["food"]].score), abs=0.0101)
+    # Two shows tell it half: topics, history, slots and safety have data.
+    assert float(found[shows["food"]].confidence) == pytest.approx(0.25 * 2 / 4 + 0.20 + 0.15 + 0.05, abs=0.0006)
+    topic = {title: found[show].signals["topic_overlap"] for title, show in shows.items()}
+    assert topic["food"] > topic["tech"] < topic["crime"]
+    assert "shows that carry you" in found[shows["food"]].rationale
+
+
+def test_its_first_booking_lists_an_advertiser_of_which_nothing_was_known(house, monkeypatch):
+    monkeypatch.setattr(features, "REFIT_PART", 10)
+    shows, _sponsors = house
+    nameless = make_sponsor(name="Zyxt")
+    run_all()
+    assert is_unknown(advertiser_id=nameless.pk)
+    assert not Match.objects.filter(advertiser=nameless).exists()
+    services.recalculate_matches(by=SYSTEM, at=NOON, advertiser_id=nameless.pk, podcast_id=shows["tech"].pk)
+    asked = Match.objects.get(advertiser=nameless)
+    # No show carries it nor anybody like it: a history of 0 is known, beside slots and safety.
+    slots = asked.signals["inventory_fit"]
+    assert asked.signals == {"historical_lift": 0.0, "inventory_fit": slots, "brand_safety": 1.0}
+    assert float(asked.score) == pytest.approx(100 * (0.15 * slots + 0.05) / 0.40, abs=0.02)
+    assert (float(asked.confidence), asked.in_advertiser_top, asked.in_podcast_top) == (0.4, False, False)
+    view = pair_view(advertiser=nameless, podcast=shows["tech"], at=NOON, stored=asked)
+    assert view.score == pytest.approx(float(asked.score), abs=0.0101)
+    assert view.lacking[0] == "Name what the advertiser sells: tags or a category."
+
+    make_booking(
+        ad_unit=make_ad_unit(shows["food"], delivery="dynamic"),
+        campaign=make_campaign(sponsor=nameless, stage="won"),
+    )
+    services.mark_stale(podcasts=[shows["food"].pk], sponsors=[nameless.pk], at=NOON)
+    services.recalculate_changed(by=SYSTEM, at=NOON)
+
+    assert not is_unknown(advertiser_id=nameless.pk)
+    assert best_matches(advertiser_id=nameless.pk).first().podcast == shows["food"]
+    partial = stored()
+    assert run_all().counts["written"] == 0
+    assert stored() == partial
+
+
+def test_a_show_that_changes_its_topics_takes_along_whom_it_carries(house, monkeypatch):
+    monkeypatch.setattr(features, "REFIT_PART", 10)
+    shows, _sponsors = house
+    nameless = make_sponsor(name="Zyxt")
+    make_booking(
+        ad_unit=make_ad_unit(shows["food"], delivery="dynamic"),
+        campaign=make_campaign(sponsor=nameless, stage="won"),
+    )
+    run_all()
+    before = Match.objects.get(advertiser=nameless, podcast=shows["tech"]).signals["topic_overlap"]
+
+    shows["food"].categories = ["Technology"]
+    shows["food"].save()
+    services.recalculate_matches(by=SYSTEM, at=NOON, podcast_id=shows["food"].pk)
+
+    assert Match.objects.get(advertiser=nameless, podcast=shows["tech"]).signals["topic_overlap"] > before
+    assert run_all().counts["written"] == 0
 
 
 def test_the_same_run_again_writes_nothing_and_still_tells(house):

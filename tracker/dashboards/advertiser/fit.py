@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings.models import AdUnit
 from matchmaking.models import Match
-from matchmaking.queries import SIGNAL_NAMES, SignalLine, best_matches, shut_out, signal_lines
+from matchmaking.queries import SIGNAL_NAMES, SignalLine, best_matches, is_unknown, shut_out, signal_lines
 from tracker.dashboards.cards import Card
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
@@ -32,15 +32,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Fit:
-    """The best shows of one advertiser, the best first; empty while nothing has been calculated.
+    """The best shows of one advertiser, the best first; empty before a run, or while too little is known.
 
-    signals: the six of the best show, with their weights; not_eligible: {reason: how many shows}.
+    signals: the six of the best show, with their weights; not_eligible: {reason: how many shows}; is_unknown: whether
+    the list is empty because nothing that speaks of fit is known of the advertiser.
     """
 
     lines: list[Line]
     signals: list[SignalLine]
     not_eligible: dict[str, int]
     has_sponsor: bool
+    is_unknown: bool = False
 
     @property
     def shown(self) -> list[Line]:
@@ -70,6 +72,7 @@ def load(scope: Scope) -> Fit:
         signals=signal_lines(matches[0].signals) if matches else [],
         not_eligible=shut_out(advertiser_id=scope.sponsor.pk),
         has_sponsor=True,
+        is_unknown=not matches and is_unknown(advertiser_id=scope.sponsor.pk),
     )
 
 
