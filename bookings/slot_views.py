@@ -44,11 +44,6 @@ class Place:
     first_day: date
     last_day: date
 
-    @property
-    def query(self) -> str:
-        episode = f"&episode={self.episode.pk}" if self.episode else ""
-        return f"?unit={self.unit.pk}{episode}&day={self.first_day.isoformat()}"
-
     def flight(self, last_day: date | None = None) -> dict[str, Any]:
         start, end = flight_bounds(self.first_day, last_day or self.last_day, tenant_zone())
         return {"episode": self.episode, "flight_start": start, "flight_end": end}
@@ -90,7 +85,7 @@ def slot(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             if _acted(request, place, act, form):
-                return HttpResponseRedirect(f"{reverse('bookings:calendar')}?from={place.first_day.isoformat()}")
+                return HttpResponseRedirect(_calendar_url(request, place))
         except DomainError as problem:
             refusal = problem
     return _page(request, place, form, refusal)
@@ -140,6 +135,8 @@ def _page(request: HttpRequest, place: Place, form: HoldForm, refusal: DomainErr
         "claim": claim,
         "taken_by": taken_by,
         "state": _state(claim),
+        "calendar_url": _calendar_url(request, place),
+        "is_desk": "desk" in request.GET,
         "next_free": free_slots(ad_unit=place.unit, at=timezone.now(), **flight) if claim else [],
         "form": form,
         "refusal": refusal,
@@ -150,6 +147,12 @@ def _page(request: HttpRequest, place: Place, form: HoldForm, refusal: DomainErr
     response = render(request, "bookings/slot.html", context, status=409 if wrong else 200)
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+def _calendar_url(request: HttpRequest, place: Place) -> str:
+    """Return where one came from: the calendar of the sales desk, or that of everybody."""
+    calendar = "admin:bookings_adunit_calendar" if "desk" in request.GET else "bookings:calendar"
+    return f"{reverse(calendar)}?from={place.first_day.isoformat()}"
 
 
 def _state(claim: SlotClaim | None) -> str:

@@ -23,7 +23,8 @@ web)
         --max-requests 5000 --max-requests-jitter 500 --worker-tmp-dir /dev/shm --no-control-socket
     ;;
 worker)
-    exec python -m celery --app tracker --quiet worker --concurrency "${WORKER_PROCESSES:-2}" --loglevel "${LOG_LEVEL:-INFO}"
+    # Where both share a machine, background work gives way to pages.
+    exec nice -n "${WORKER_NICENESS:-5}" python -m celery --app tracker --quiet worker --concurrency "${WORKER_PROCESSES:-2}" --loglevel "${LOG_LEVEL:-INFO}"
     ;;
 keeper)
     # Makes, exports and erases tenants, with the owner's DATABASE_URL.

@@ -66,5 +66,5 @@ class AdUnitAdmin(ServiceAdmin, BookingsAdmin):
         """Show the slots of every show by week; from a slot one holds, books or blocks it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        around = {**self.admin_site.each_context(request), "model_admin": self, "title": _("Calendar")}
+        around = {**self.admin_site.each_context(request), "model_admin": self, "title": _("Calendar"), "is_desk": True}
         return render(request, "admin/bookings/calendar.html", {**around, **grid_of(request)})

@@ -83,9 +83,10 @@ class Installation:
             **dict.fromkeys(FLAGS, "1"),
         }
 
-    def make_houses(self, count: int, *, small: bool = False) -> dict[str, dict[str, Any]]:
-        """Make tenants with shows, deals and a key each; return what a client of each needs, by slug."""
-        made = self.run("scripts/drills/houses.py", str(count), ROLE, *(["small"] if small else []))
+    def make_houses(self, count: int, *, small: bool = False, facts: int = 0) -> dict[str, dict[str, Any]]:
+        """Make tenants with shows, deals, a key each and so many facts in all; return what a client needs, by slug."""
+        more = ["--facts", str(facts), *(["--small"] if small else [])]
+        made = self.run("scripts/drills/houses.py", str(count), ROLE, *more)
         return json.loads(made.stdout.splitlines()[-1])
 
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

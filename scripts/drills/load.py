@@ -31,9 +31,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--tenants", type=int, default=50)
     parser.add_argument("--rate", type=float, default=20, help="requests a second, all hosts together")
+    parser.add_argument("--facts", type=int, default=1_000_000, help="daily figures in all houses together")
     given = parser.parse_args()
-    if not 0 < given.minutes <= 60 or not 2 <= given.tenants <= 99 or not 0 < given.rate <= 200:
-        parser.error("minutes 0 to 60, tenants 2 to 99, rate up to 200")
+    if not 0 < given.minutes <= 60 or not 2 <= given.tenants <= 99 or not 0 < given.rate <= 200 or not 0 <= given.facts <= 10**7:
+        parser.error("minutes 0 to 60, tenants 2 to 99, rate up to 200, facts up to ten million")
     with installation("load", network_of(HOSTS)) as drill:
         return run(drill, given)
 
@@ -41,8 +42,8 @@ def main() -> int:
 def run(drill: Installation, given: argparse.Namespace) -> int:
     print(drill.network.words, flush=True)
     began = time.monotonic()
-    houses = drill.make_houses(given.tenants)
-    print(f"{len(houses)} tenants made in {time.monotonic() - began:.0f} s", flush=True)
+    houses = drill.make_houses(given.tenants, facts=given.facts)
+    print(f"{len(houses)} tenants with {given.facts:,} facts made in {time.monotonic() - began:.0f} s", flush=True)
     for host in HOSTS:
         drill.start(host)
         if host.startswith("worker"):

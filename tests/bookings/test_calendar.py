@@ -1,6 +1,7 @@
 """What is free: the slot calendar, the avails of a wish, the feeds of calendar programs."""
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -227,7 +228,7 @@ def test_the_desk_has_the_grid_inside_the_admin(client, login, salesperson, monk
 
     page = client.get("/admin/bookings/adunit/calendar/").content.decode()
     assert "Slow Signal" in page
-    assert f"/inventory/slot?unit={unit.pk}" in page
+    assert re.search(rf"/inventory/slot\?unit={unit.pk}[^\"]*&amp;desk=1\"", page)
 
     monkeypatch.setattr("bookings.admin.base.flags.is_on", lambda flag: False)
     assert client.get("/admin/bookings/adunit/calendar/").status_code == 403
@@ -311,6 +312,20 @@ def test_a_slot_is_held_for_a_deal_from_the_calendar(client, login, salesperson)
     assert again.status_code == 409
     assert "is held already" in again.content.decode()
     assert "Next free: <bdi>No. 2</bdi>" in again.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("from_where", "back"), [("", "/inventory?from="), ("&desk=1", "/admin/bookings/adunit/calendar/?from=")]
+)
+def test_who_acted_on_a_slot_is_led_back_to_the_calendar_they_came_from(client, login, salesperson, from_where, back):
+    login(client, salesperson)
+    _unit, _drops, address = a_slot()
+
+    page = client.get(address + from_where).content.decode()
+    answer = client.post(address + from_where, {"act": "block", "reason": "own ad"})
+
+    assert f'href="{back}' in page
+    assert answer["Location"].startswith(back)
 
 
 def test_a_slot_is_blocked_with_its_reason_and_sold_again(client, login, salesperson):

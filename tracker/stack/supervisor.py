@@ -191,6 +191,7 @@ class Supervisor:
         # A laptop's root is one's own; in production the image and the units run as a plain user.
         quiet = "ignore:You're running the worker with superuser privileges"
         worker[1:1] = ["-W", quiet]
+        worker[:0] = ["nice", "-n", "5"]  # background work gives way to pages
         beat = [*celery, "beat", "--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile", ""]
         self.programs = [Program("web", web, 25), Program("worker", worker, 25), Program("beat", beat, 10)]
         counters = self.state.folder / "counters"  # of the web processes, for /metrics; they begin anew with us
