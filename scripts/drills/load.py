@@ -33,7 +33,8 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20, help="requests a second, all hosts together")
     parser.add_argument("--facts", type=int, default=1_000_000, help="daily figures in all houses together")
     given = parser.parse_args()
-    if not 0 < given.minutes <= 60 or not 2 <= given.tenants <= 99 or not 0 < given.rate <= 200 or not 0 <= given.facts <= 10**7:
+    sizes = 0 < given.minutes <= 60 and 2 <= given.tenants <= 99 and 0 <= given.facts <= 10**7
+    if not sizes or not 0 < given.rate <= 200:
         parser.error("minutes 0 to 60, tenants 2 to 99, rate up to 200, facts up to ten million")
     with installation("load", network_of(HOSTS)) as drill:
         return run(drill, given)
