@@ -20,8 +20,8 @@ from django.views.decorators.http import require_http_methods
 from bookings.models import AdUnit, IOBooking, SlotClaim
 from bookings.queries.slots import claims_meeting, free_slots
 from bookings.services import block_slot, schedule_booking, unblock_slot
-from bookings.services.bookings import MOST_CPM_CENTS, MOST_IMPRESSIONS
 from bookings.services.slots import place_of
+from bookings.services.wishes import MOST_CPM_CENTS, MOST_IMPRESSIONS
 from deals.models import Campaign
 from metrics.models import Episode
 from tracker.flags.pages import flag_required

@@ -20,7 +20,7 @@ from bookings.admin.base import FLAG
 from bookings.models import IOBooking
 from bookings.queries.offers import OfferedLine, offered_lines
 from bookings.services import ChosenLine, Judged, book_lines, judge_lines
-from bookings.services.bookings import MOST_CPM_CENTS, MOST_IMPRESSIONS
+from bookings.services.wishes import MOST_CPM_CENTS, MOST_IMPRESSIONS
 from deals.models import Campaign
 from metrics.models import Podcast
 from tracker.flags import services as flags

@@ -1,36 +1,28 @@
 """Booking: one line, from wish to slot. The status walks in `moves`."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from bookings.links import checked_address
 from bookings.models import AdUnit, InsertionOrder, IOBooking
-from bookings.pricing import price_by_cpm
-from bookings.queries.house import order_profile
 from bookings.queries.slots import free_slots
 from bookings.services.codes import attribution_for, claim_code, claim_link
 from bookings.services.facts import note_facts_of_deal
 from bookings.services.orders import draft_order
 from bookings.services.retry import retried, sqlstate_of
 from bookings.services.slots import lock_show, take_slot
+from bookings.services.wishes import check_dates, check_wish, hold_end, landing_of, price_of
 from deals.models import Campaign
 from metrics.models import Episode
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor
-from tracker.lib.dates import last_day_of, local_day
-from tracker.lib.errors import Conflict, DomainError, NotFound
-from tracker.tenants.context import tenant_zone
+from tracker.lib.errors import Conflict, NotFound
 
 Status = IOBooking.Status
 UNIQUE_VIOLATION = "23505"
-MOST_IMPRESSIONS = 10**12
-MOST_CPM_CENTS = 10**8
-LONGEST_FLIGHT = timedelta(days=3 * 366)
-OPENING = (Status.DRAFT, Status.HELD, Status.SCHEDULED)
 
 
 @retried
@@ -65,7 +57,7 @@ def schedule_booking(
     Emits io.scheduled when it enters scheduled, io.booked otherwise. Raises DomainError naming the field that cannot
     be, Conflict("already_booked"), and what take_slot and attribution_for raise.
     """
-    _check_wish(campaign, ad_unit, episode, flight_start, flight_end, booked_impressions, booked_cpm_cents, status)
+    check_wish(campaign, ad_unit, episode, flight_start, flight_end, booked_impressions, booked_cpm_cents, status)
     if status != Status.DRAFT:
         check_dates(ad_unit, flight_start, flight_end, at=at, is_record=is_record)
     lock_show(ad_unit.podcast_id)
@@ -84,13 +76,13 @@ def schedule_booking(
         booked_impressions=booked_impressions,
         booked_cpm_cents=booked_cpm_cents,
         rate_type=IOBooking.RateType.CPM if flat_cents is None else IOBooking.RateType.FLAT,
-        gross_cents=_price(booked_cpm_cents, booked_impressions, flat_cents, makegood_of),
+        gross_cents=price_of(booked_cpm_cents, booked_impressions, flat_cents, makegood_of),
         promo_code=attribution.promo_code,
         vanity_url=attribution.vanity_url,
-        landing_url=_landing(landing_url, campaign),
+        landing_url=landing_of(landing_url, campaign),
         status=status,
         status_changed_at=at,
-        held_until=_hold_end(held_until, at) if status == Status.HELD else None,
+        held_until=hold_end(held_until, at) if status == Status.HELD else None,
         makegood_of=makegood_of,
         external_ref=external_ref,
     )
@@ -142,7 +134,7 @@ def change_booking(
     if not changed:
         return booking
     _check_changeable(booking, set(changed))
-    _check_wish(
+    check_wish(
         booking.campaign,
         booking.ad_unit,
         booking.episode,
@@ -256,27 +248,6 @@ def locked_booking(booking: IOBooking, *, if_revision: int | None = None) -> IOB
     return found
 
 
-def check_dates(
-    ad_unit: AdUnit, flight_start: datetime, flight_end: datetime, *, at: datetime, is_record: bool = False
-) -> None:
-    """Refuse a flight that the unit does not sell. Raises Conflict("lead_time") or Conflict("flight_length")."""
-    zone = tenant_zone()
-    days = (last_day_of(flight_end, zone) - local_day(flight_start, zone)).days + 1
-    if ad_unit.min_flight_days and days < ad_unit.min_flight_days:
-        message = _("%(unit)s is sold for %(least)s days or more; this flight has %(days)s.")
-        words = {"unit": ad_unit, "least": ad_unit.min_flight_days, "days": days}
-        raise Conflict("flight_length", message % words, min_flight_days=ad_unit.min_flight_days, days=days)
-    if ad_unit.max_flight_days and days > ad_unit.max_flight_days:
-        message = _("%(unit)s is sold for %(most)s days at most; this flight has %(days)s.")
-        words = {"unit": ad_unit, "most": ad_unit.max_flight_days, "days": days}
-        raise Conflict("flight_length", message % words, max_flight_days=ad_unit.max_flight_days, days=days)
-    earliest = local_day(at, zone) + timedelta(days=ad_unit.lead_days)
-    if ad_unit.lead_days and not is_record and local_day(flight_start, zone) < earliest:
-        message = _("%(unit)s needs %(lead)s days before its first day: %(earliest)s at the earliest.")
-        words = {"unit": ad_unit, "lead": ad_unit.lead_days, "earliest": earliest.isoformat()}
-        raise Conflict("lead_time", message % words, earliest=earliest.isoformat(), lead_days=ad_unit.lead_days)
-
-
 def told(booking: IOBooking) -> dict[str, Any]:
     """Return what every event of a booking says of it. Source: CONTRACT, events."""
     return {
@@ -304,11 +275,11 @@ def _apply(booking: IOBooking, changes: dict[str, Any]) -> None:
     if changes.get("vanity_url", "").strip():
         booking.vanity_url = claim_link(sponsor, podcast, changes["vanity_url"])
     if "landing_url" in changes:
-        booking.landing_url = _landing(changes["landing_url"], booking.campaign)
+        booking.landing_url = landing_of(changes["landing_url"], booking.campaign)
     if "flat_cents" in changes:
         booking.rate_type = IOBooking.RateType.CPM if changes["flat_cents"] is None else IOBooking.RateType.FLAT
     flat = booking.gross_cents if booking.rate_type == IOBooking.RateType.FLAT else None
-    booking.gross_cents = _price(
+    booking.gross_cents = price_of(
         booking.booked_cpm_cents, booking.booked_impressions, changes.get("flat_cents", flat), booking.makegood_of_id
     )
 
@@ -335,64 +306,6 @@ def _check_changeable(booking: IOBooking, changed: set[str]) -> None:
     if booking.status in (Status.ACTIVE, Status.PAUSED) and fixed:
         message = _("This booking runs already; its start and episode cannot be moved. Cancel it and book anew.")
         raise Conflict("booking_running", message, fields=sorted(fixed))
-
-
-def _check_wish(
-    campaign: Campaign,
-    ad_unit: AdUnit,
-    episode: Episode | None,
-    flight_start: datetime,
-    flight_end: datetime,
-    impressions: int,
-    cpm_cents: int,
-    status: str | None,
-) -> None:
-    if status is not None and status not in OPENING:
-        message = _("A booking begins as %(allowed)s, not as %(status)s.")
-        words = {"allowed": ", ".join(OPENING), "status": status}
-        raise DomainError("status_invalid", message % words, field="status", allowed=[str(one) for one in OPENING])
-    if flight_end <= flight_start:
-        raise DomainError("flight_reversed", _("The flight ends before it begins."), field="flight_end")
-    if flight_end - flight_start > LONGEST_FLIGHT:
-        raise DomainError("flight_too_long", _("A flight lasts three years at most."), field="flight_end")
-    if not 0 < impressions <= MOST_IMPRESSIONS:
-        message = _("Book at least one impression, and not more than a trillion.")
-        raise DomainError("impressions_invalid", message, field="booked_impressions")
-    if not 0 <= cpm_cents <= MOST_CPM_CENTS:
-        message = _("The CPM is a whole number of cents, 0 or more.")
-        raise DomainError("cpm_invalid", message, field="booked_cpm_cents")
-    if episode is not None and episode.podcast_id != ad_unit.podcast_id:
-        message = _("The episode belongs to another show than the ad unit.")
-        raise DomainError("episode_of_other_show", message, field="episode_id")
-    if status is not None and not ad_unit.is_active:
-        raise Conflict("ad_unit_not_for_sale", _("%(unit)s is not for sale.") % {"unit": ad_unit})
-    if status is not None and campaign.stage == Campaign.Stage.LOST:
-        raise Conflict("deal_lost", _("This deal is lost; open it again before booking."), stage=campaign.stage)
-
-
-def _price(cpm_cents: int, impressions: int, flat_cents: int | None, makegood_of: object) -> int:
-    if makegood_of is not None:
-        return 0
-    if flat_cents is not None:
-        if flat_cents < 0:
-            raise DomainError("price_invalid", _("A price is not negative."), field="flat_cents")
-        return flat_cents
-    return price_by_cpm(cpm_cents=cpm_cents, impressions=impressions)
-
-
-def _landing(address: str, campaign: Campaign) -> str:
-    if address.strip():
-        return checked_address(address, field="landing_url", https_only=True)
-    website = campaign.sponsor.website_url
-    return website if website.startswith("https://") else ""
-
-
-def _hold_end(held_until: datetime | None, at: datetime) -> datetime:
-    if held_until is None:
-        return at + timedelta(hours=order_profile().hold_hours)
-    if held_until <= at:
-        raise DomainError("hold_in_past", _("A hold ends in the future."), field="held_until")
-    return held_until
 
 
 def _next_line(order: InsertionOrder) -> int:

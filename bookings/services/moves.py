@@ -11,11 +11,12 @@ from bookings.delivery.queries import delivered_of
 from bookings.models import IOBooking, Makegood
 from bookings.pricing import Cancellation, cancellation_of
 from bookings.queries.house import order_profile
-from bookings.services.bookings import check_dates, locked_booking, told
+from bookings.services.bookings import locked_booking, told
 from bookings.services.codes import attribution_for
 from bookings.services.facts import note_facts_of_deal
 from bookings.services.retry import retried
 from bookings.services.slots import release_slot, take_slot
+from bookings.services.wishes import check_dates
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor
 from tracker.lib.errors import Conflict, DomainError

@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 
 from bookings.models import AdUnit, InsertionOrder, IOBooking
 from bookings.pricing import OrderTotals, order_totals
-from bookings.services.bookings import OPENING, schedule_booking
+from bookings.services.bookings import schedule_booking
 from bookings.services.orders import draft_order
 from bookings.services.retry import retried
 from bookings.services.slots import lock_show
+from bookings.services.wishes import OPENING
 from deals.models import Campaign
 from metrics.models import Episode
 from tracker.lib.actors import Actor, HasActor
