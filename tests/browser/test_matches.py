@@ -1,6 +1,7 @@
 """The ranked page in a real browser: read, judge, start a deal; narrow and wide, light and dark."""
 
 import os
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -8,9 +9,9 @@ from django.utils import timezone
 from deals.models import Campaign
 from matchmaking import services
 from matchmaking.models import Feedback
-from metrics.models import AudienceShare
+from metrics.models import AudienceShare, Podcast
 from tests.browser.axe import AXE
-from tests.factories import make_ad_unit, make_podcast, make_sponsor, make_user
+from tests.factories import make_ad_unit, make_booking, make_campaign, make_podcast, make_sponsor, make_user
 from tracker.flags.models import FlagOverride
 from tracker.lib.actors import SYSTEM
 
@@ -69,9 +70,43 @@ def test_a_salesperson_reads_judges_and_starts_a_deal(page, live_site, pair):
     assert list(Campaign.objects.get().wanted_podcasts.all()) == [best]
 
 
+@pytest.fixture
+def unnamed(pair):
+    """Two advertisers that name no topic: one that a show carries, and one of whom nothing is known."""
+    _sponsor, best = pair
+    now = timezone.now()
+    carried, unknown = make_sponsor(name="Zyxt"), make_sponsor(name="Brimfell")
+    make_booking(
+        ad_unit=make_ad_unit(best, delivery="dynamic"),
+        campaign=make_campaign(sponsor=carried, stage="won"),
+        flight_start=now + timedelta(days=7),
+        flight_end=now + timedelta(days=14),
+    )
+    services.recalculate_matches(by=SYSTEM, at=now)
+    return carried, unknown
+
+
+def test_an_advertiser_of_whom_nothing_is_known_has_no_list_and_its_page_says_what_would_tell(page, live_site, unnamed):
+    carried, unknown = unnamed
+    live_site.login(page, make_user(role="salesperson", name="Ines Kovac"))
+
+    page.goto(live_site.url(f"/matches/advertisers/{carried.pk}"))
+    assert page.get_by_text("its topics are seen from the one show that carries it").is_visible()
+
+    page.goto(live_site.url(f"/matches/advertisers/{unknown.pk}"))
+    assert page.locator("#ranked").count() == 0
+    assert page.get_by_text("Too little is known of this advertiser").is_visible()
+
+    best = Podcast.objects.get(title="Two Lane Country")
+    page.goto(live_site.url(f"/matches/advertisers/{unknown.pk}?show={best.pk}"))
+    assert page.get_by_text("Name what the advertiser sells: tags or a category.").is_visible()
+    # Asked for by name, it has its score by what is known all the same.
+    assert page.locator(".card-head .score").inner_text()
+
+
 @pytest.mark.parametrize("width", [390, 1440])
-def test_the_pages_hold_together_light_and_dark(page, live_site, pair, width):
-    sponsor, best = pair
+def test_the_pages_hold_together_light_and_dark(page, live_site, pair, unnamed, width):
+    (sponsor, best), (carried, unknown) = pair, unnamed
     live_site.login(page, make_user(role="administrator", name="Ines Kovac"))
     page.set_viewport_size({"width": width, "height": 900})
 
@@ -80,6 +115,9 @@ def test_the_pages_hold_together_light_and_dark(page, live_site, pair, width):
         ("ranked", f"/matches/advertisers/{sponsor.pk}"),
         ("show", f"/matches/shows/{best.pk}"),
         ("weights", "/matches/weights"),
+        ("carried", f"/matches/advertisers/{carried.pk}"),
+        ("unknown", f"/matches/advertisers/{unknown.pk}"),
+        ("asked", f"/matches/advertisers/{unknown.pk}?show={best.pk}"),
     ):
         page.goto(live_site.url(path))
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
