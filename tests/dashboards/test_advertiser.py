@@ -9,6 +9,7 @@ from django_tenants.utils import tenant_context
 
 from bookings.models import InsertionOrder, LinkClicks, PromoCode, Redemption, VanityLink
 from matchmaking.models import Match
+from matchmaking.services import recalculate_matches
 from tests.factories import (
     NOON,
     make_ad_unit,
@@ -21,6 +22,7 @@ from tests.factories import (
     make_user,
 )
 from tracker.dashboards.advertiser.cpm import shrunk
+from tracker.lib.actors import SYSTEM
 
 PAGE = "/dashboard/advertiser"
 JSON = "/api/v1/dashboard/advertiser"
@@ -67,6 +69,17 @@ def test_fit_stands_in_the_order_of_scores_with_its_reasons(api):
 
     assert [(line["podcast"], line["score"]) for line in fit] == [("Slow Signal", 77.9), ("Undertow", 58.2)]
     assert (fit[0]["confidence"], fit[0]["rationale"]) == (0.8, "Renewed twice.")
+
+
+def test_fit_says_when_too_little_is_known_to_list_a_show(client, login, administrator):
+    sponsor = make_sponsor(name="Zyxt")
+    make_podcast(categories=["Technology"])
+    page = f"{PAGE}?advertiser_id={sponsor.pk}"
+    assert "No match has been calculated yet" in login(client, administrator).get(page).content.decode()
+
+    recalculate_matches(by=SYSTEM, at=NOON)
+
+    assert "Too little is known yet" in client.get(page).content.decode()
 
 
 def test_the_projected_cpm_is_weighted_by_volume_and_drawn_to_the_house(api):

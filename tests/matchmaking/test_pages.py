@@ -50,6 +50,24 @@ def test_an_empty_house_has_pages_that_say_what_to_do(client, login, administrat
     assert client.get("/matches/weights").status_code == 200
 
 
+def test_who_tells_too_little_is_on_no_list_and_the_pages_say_what_would_tell(client, login, salesperson, house):
+    login(client, salesperson)
+    shows, _sponsors = house
+    nameless, untold = make_sponsor(name="Zyxt"), make_podcast(title="Qwxz", categories=[], description="")
+    services.recalculate_matches(by=SYSTEM, at=NOON)
+
+    def said(path):
+        return client.get(path).content.decode()
+
+    assert not Match.objects.filter(advertiser=nameless).exists()
+    assert not Match.objects.filter(podcast=untold).exists()
+    assert "Name what it sells (tags or a category)" in said(f"/matches/advertisers/{nameless.pk}")
+    assert "Give it categories, a description or an audience" in said(f"/matches/shows/{untold.pk}")
+    pair = said(f"/matches/shows/{shows[0].pk}?advertiser={nameless.pk}")
+    assert "Too little is known to list this pair." in pair
+    assert "Import who listens to the show." in pair
+
+
 def test_the_number_of_queries_does_not_grow_with_the_list(client, login, salesperson, house):
     login(client, salesperson)
     _shows, sponsors = house
