@@ -41,8 +41,9 @@ psql: ## a database prompt
 reset: ## stop everything and throw the local data away
 	@$(BIN)/python -m tracker.stack reset
 
+# Two cores, three processes: the third has the tests that mostly wait (tests/conftest.py).
 test: setup ## the whole test suite on two cores (ARGS="tests/deals -k won" for a part of it)
-	@$(BIN)/python -m pytest --numprocesses $(or $(JOBS),2) --dist loadscope $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(or $(JOBS),3) --dist loadscope $(ARGS)
 
 lint: setup ## ruff, djade, mypy, and models without a migration
 	@$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What every test can ask for: two tenants migrated once, people of each role, clients, a browser."""
 
+import gc
 import io
 import logging
 import logging.config
@@ -14,7 +15,10 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from tests import database as databases
 from tests.factories import make_user
@@ -25,15 +29,66 @@ from tracker.lib.logs import log_settings
 pytest_plugins = ["tests.browser_fixtures", "tests.event_schemas"]
 
 
+# Tests that mostly wait: for processes that start, die and come back, for servers, for clocks.
+WAITING = (
+    "tests/faults/",
+    "tests/tracker/stack/",
+    "tests/tracker/events/test_exchange.py",
+    "tests/tracker/events/test_webhooks.py",
+    "tests/etl/test_killed_workers.py",
+    "tests/bookings/test_redirects.py",
+)
+# Begun first, since others wait for what it makes.
+FIRST = ("tests/demo/",)
+# Begun last: once told of a Sentry, a process asks it about every request.
+LAST = ("tests/lib/test_reporting.py",)
+
+# The same examples in every run, however busy the machine.
+hypothesis_settings.register_profile(
+    "steady", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("steady")
+
+
 class ByProduct(LoadScopeScheduling):
-    """Each test by itself to whichever process is free, save those that share one started product."""
+    """Each test by itself to whichever process is free, save those that share one started product.
+
+    Of three processes or more, the last takes the tests that wait, so that the others always have work for the cores.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "faults" if nodeid.startswith("tests/faults/") else nodeid
+        return "tests/faults/" if nodeid.startswith("tests/faults/") else nodeid
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if (scope := self._next_scope(node)) is not None:
+            self.workqueue.move_to_end(scope, last=False)
+            super()._assign_work_unit(node)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        if not node.shutting_down and self._next_scope(node) is None:
+            node.shutdown()
+        super()._reschedule(node)
+
+    def _next_scope(self, node: WorkerController) -> str | None:
+        """Return what this process does next, None if it may end."""
+        waits = len(self.nodes) > 2 and node is self.nodes[-1]
+        mine = (scope for scope in self.workqueue if scope.startswith(WAITING) == waits)
+        return next(mine, None if waits else next(iter(self.workqueue), None))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return ByProduct(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: (not item.nodeid.startswith(FIRST), item.nodeid.startswith(LAST)))
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage leave alone what is loaded by now, which stays until the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 # --- database ---------------------------------------------------------------------------------------------------------
