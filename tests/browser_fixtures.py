@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 from django.conf import settings
@@ -35,13 +35,6 @@ class LiveSite:
         tenant = tenant or self.tenant
         key = session_of(user, tenant).session_key
         page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": key, "url": self.url(tenant=tenant)}])
-
-
-@dataclass
-class Complaints:
-    """What the browser complained about: script errors, refused content, failed requests."""
-
-    words: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="session")
@@ -100,17 +93,47 @@ def _chromium() -> Iterator[object]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def _window(_chromium, web_server) -> Iterator[tuple[object, list[str]]]:
+    """One window for all tests; and what it complains about: script errors and content that the policy refused."""
+    window = _chromium.new_context(base_url=f"http://acme.localhost:{web_server}")
+    complaints: list[str] = []
+    window.on("weberror", lambda error: complaints.append(str(error.error)))
+    window.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+    yield window, complaints
+    window.close()
+
+
 @pytest.fixture
-def page(live_site, _chromium) -> Iterator[object]:
-    """A tab of 1440 by 900 pixels. The test fails at its end if a script broke or the policy refused content."""
-    context = _chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=live_site.url("/"))
-    complaints = Complaints()
-    context.on("weberror", lambda error: complaints.words.append(str(error.error)))
-    context.on("console", lambda said: complaints.words.append(said.text) if "Content Security" in said.text else None)
-    context.set_default_timeout(30_000)
-    yield context.new_page()
-    context.close()
-    assert complaints.words == []
+def page(live_site, _window) -> Iterator[object]:
+    """A tab of 1440 by 900 pixels. The test fails at its end if a script broke or the policy refused content.
+
+    Tests take the same one in turn: to open a tab costs more than what most of them do in it.
+    """
+    window, complaints = _window
+    complaints.clear()
+    tab = window.pages[0] if window.pages else window.new_page()
+    tab.set_default_timeout(30_000)
+    tab.set_viewport_size({"width": 1440, "height": 900})
+    tab.emulate_media(media="screen", color_scheme="light", reduced_motion="reduce")
+    yield tab
+    _forget(tab)
+    assert complaints == []
+
+
+def _forget(tab) -> None:
+    """Leave nothing of a test in the window: neither who was signed in nor what pages keep in the browser."""
+    from playwright.sync_api import Error
+
+    tab.context.clear_cookies()
+    try:
+        if tab.url.startswith("http"):
+            tab.evaluate("localStorage.clear(), sessionStorage.clear()")
+        tab.mouse.move(0, 0)
+        tab.goto("about:blank")
+    except Error:
+        # Crashed, or on its way elsewhere: the next test opens another.
+        tab.close()
 
 
 def _free_port() -> int:

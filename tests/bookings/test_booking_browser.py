@@ -1,8 +1,6 @@
 """A booking's page in a real browser: the page itself, offer and consent, proof from a phone."""
 
-import os
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -10,15 +8,12 @@ from django.utils import timezone
 from bookings.makegoods.services import open_makegood
 from bookings.models import AdUnit, Aircheck, Makegood
 from tests.bookings.deliveries import make_episode, make_line, make_show, make_sponsor, measure, teach_curve
-from tests.browser.axe import assert_accessible
+from tests.browser.looks import assert_well_made
 from tests.factories import make_user
 from tracker.flags.models import FlagOverride
 from tracker.lib.actors import SYSTEM
 
 pytestmark = [pytest.mark.browser, pytest.mark.own_database]
-
-# Where pictures go when somebody wants to look at them; nowhere otherwise.
-PICTURES = os.environ.get("PICTURES", "")
 
 
 @pytest.fixture
@@ -54,22 +49,6 @@ def line(tenant):
     return sold
 
 
-def look(page, name: str) -> None:
-    """The page fits both widths and is accessible in both themes; pictures are kept where they are wanted."""
-    was = page.viewport_size
-    for width, theme in ((390, "light"), (390, "dark"), (1440, "light"), (1440, "dark")):
-        page.set_viewport_size({"width": width, "height": 900})
-        # Without motion, or a colour may be looked at on its way from one theme to the other.
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, f"{name} at {width} is {wide} pixels too wide"
-        if PICTURES:
-            page.screenshot(path=str(Path(PICTURES) / f"{name}-{width}-{theme}.png"), full_page=True)
-        assert_accessible(page)
-    page.set_viewport_size(was)
-    page.emulate_media(color_scheme="light")
-
-
 def test_the_page_of_a_booking(line, page, live_site):
     live_site.login(page, make_user(role="sales_manager"))
     open_makegood(booking=line, reason="by_hand", owed_impressions=14_256, by=SYSTEM, at=timezone.now())
@@ -79,7 +58,7 @@ def test_the_page_of_a_booking(line, page, live_site):
     assert page.get_by_role("heading", level=1).inner_text() == "Fennelbox on The Salt Road"
     assert page.get_by_role("img", name="Cumulative downloads").is_visible()
     assert page.get_by_text("Behind").first.is_visible()
-    look(page, "booking")
+    assert_well_made(page)
 
 
 def test_an_offer_is_made_and_accepted_by_private_link(line, page, live_site):
@@ -92,12 +71,12 @@ def test_an_offer_is_made_and_accepted_by_private_link(line, page, live_site):
     page.context.clear_cookies()
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/makegood/" + address.rpartition("/")[2])
-    look(page, "offer")
+    assert_well_made(page)
     page.get_by_label("Your name").fill("Lena Abt")
     page.get_by_role("button", name="Accept makegood").click()
 
     page.get_by_text("Lena Abt chose the slot below").wait_for()
-    look(page, "accepted")
+    assert_well_made(page)
     case = Makegood.objects.get(pk=case.pk)
     assert (case.status, case.replacement.gross_cents) == ("scheduled", 0)
 
@@ -111,7 +90,7 @@ def test_proof_is_sent_from_a_phone_in_three_taps(line, page, live_site, tmp_pat
 
     page.get_by_role("link", name="Send proof").first.click()
     page.wait_for_url("**/proof")
-    look(page, "proof")
+    assert_well_made(page)
     with page.expect_file_chooser() as chooser:
         page.get_by_label("Clip", exact=False).first.click()
     chooser.value.set_files(str(clip))

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from bookings import pdf
 from deals.models import Goal, Proposal
-from tests.browser.axe import AXE
+from tests.browser.looks import assert_well_made
 from tests.factories import (
     make_ad_unit,
     make_agency,
@@ -61,17 +61,9 @@ def test_the_pages_of_the_desk_are_accessible_and_fit_a_phone(page, live_site, d
         f"/admin/deals/agency/{deal.agency_id}/",
         "/admin/deals/campaign/numbers/",
     ]
-    page.set_viewport_size({"width": 390, "height": 800})
     for address in addresses:
         page.goto(live_site.url(address))
-        page.evaluate(AXE)
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), address
-        # Of all that is judged the contrast alone hangs on the theme.
-        for theme, rules in (("light", ["wcag2a", "wcag2aa", "wcag22aa"]), ("dark", ["color-contrast"])):
-            page.emulate_media(color_scheme=theme)
-            found = page.evaluate("rules => axe.run('.board-page', {runOnly: rules})", rules)
-            worst = [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]]
-            assert worst == [], (address, theme)
+        assert_well_made(page, part=".board-page")
 
 
 @pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine")

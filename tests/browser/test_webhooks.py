@@ -1,13 +1,9 @@
 """A webhook's page in a real browser: on a phone and at a desk, by day and by night."""
 
-import os
-from itertools import product
-from pathlib import Path
-
 import pytest
 from django.utils import timezone
 
-from tests.browser.axe import AXE
+from tests.browser.looks import assert_well_made
 from tests.factories import make_podcast, make_user
 from tests.tracker.events.receiver import Receiver, answer
 from tracker.events.relay import relay
@@ -17,8 +13,6 @@ from tracker.events.webhooks import create_endpoint
 from tracker.lib.actors import SYSTEM
 
 pytestmark = pytest.mark.browser
-# Where pictures go, when somebody wants to look.
-PICTURES = os.environ.get("PICTURES", "")
 
 
 @pytest.fixture
@@ -37,16 +31,8 @@ def endpoint(live_site, settings):
     return made
 
 
-def test_the_log_is_read_and_acted_on_at_any_width_by_day_and_by_night(page, live_site, endpoint):
+def test_the_log_is_read_at_any_width_by_day_and_by_night_and_a_test_is_sent_by_its_button(page, live_site, endpoint):
     live_site.login(page, make_user(role="administrator"))
-
-    for width, theme in product((390, 1440), ("light", "dark")):
-        _look(page, live_site, endpoint, width, theme)
-
-
-def _look(page, live_site, endpoint, width: int, theme: str) -> None:
-    page.emulate_media(color_scheme=theme)
-    page.set_viewport_size({"width": width, "height": 900})
     page.goto(live_site.url(f"/admin/events/endpoint/{endpoint.pk}/change/"))
 
     log = page.locator("section[aria-labelledby=log-head]")
@@ -55,17 +41,7 @@ def _look(page, live_site, endpoint, width: int, theme: str) -> None:
     assert log.get_by_role("button", name="Send a test").is_visible()
     assert log.get_by_role("button", name="Send again").is_visible()
     assert log.get_by_text("x-reason: maintenance").first.is_visible()
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"webhook-{width}-{theme}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run('section[aria-labelledby=log-head]').then(one => one.violations)")
-    assert [(one["id"], one["nodes"][0]["html"][:300]) for one in found] == [], (width, theme)
-
-
-def test_a_test_is_sent_by_its_button(page, live_site, endpoint):
-    live_site.login(page, make_user(role="administrator"))
-    page.goto(live_site.url(f"/admin/events/endpoint/{endpoint.pk}/change/"))
+    assert_well_made(page, part="section[aria-labelledby=log-head]")
 
     page.get_by_role("button", name="Send a test").click()
 
