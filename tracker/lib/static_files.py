@@ -1,8 +1,19 @@
 """Names of static files: hashed where `collectstatic` has run, plain where it has not."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import brotli
+from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class QuickCompressor(Compressor):
+    """Brotli's last step takes more than twice the time of the one before it, for files that are 2 % smaller."""
+
+    @staticmethod
+    def compress_brotli(data: bytes) -> bytes:
+        return brotli.compress(data, quality=10)
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):
@@ -24,6 +35,9 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
             return super().stored_name(name)
         except ValueError:
             return name
+
+    def create_compressor(self, **options: Any) -> Compressor:
+        return QuickCompressor(**options)
 
     def compress_files(self, paths: set[str]) -> Iterator[tuple[str, str]]:
         """Compress what browsers ask for: hashed names, and no source maps, which are large and read by nobody."""
