@@ -20,6 +20,10 @@ STORAGES = {
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, ".testserver"]  # noqa: F405
-# Each parallel worker has a cache of its own, so that emptying one leaves the others alone.
+# Each parallel worker has a cache and a queue of its own, so that emptying one leaves the others alone.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 2
 CACHES["default"]["LOCATION"] = os.environ["CACHE_URL"].partition("?")[0] + f"?db={_WORKER}"  # noqa: F405
+REDIS_URL = os.environ["REDIS_URL"].partition("?")[0] + f"?db={32 + _WORKER}"
+CELERY_BROKER_URL = os.environ["CELERY_BROKER_URL"].partition("?")[0] + f"?virtual_host={32 + _WORKER}"
+# Celery believes the environment before any setting.
+os.environ["CELERY_BROKER_URL"] = CELERY_BROKER_URL
