@@ -53,10 +53,11 @@ def make_house(slug: str, *, to_sell: int, older: int) -> dict[str, object]:
         _key, secret = create_api_key(name="drill", scopes=["*"], role="administrator", by=SYSTEM, at=now)
         show = make_podcast(title=f"Show of {slug}")
         aired = make_episode(show, title="aired", drops_at=now - timedelta(days=40))
-        record_metrics(rows=figures(aired.pk, DAYS, now.date()), at=now)
+        reported = figures(aired.pk, DAYS, now.date())
         for n in range(older):
             one = make_episode(show, title=f"older {n}", drops_at=now - timedelta(days=YEAR + n))
-            record_metrics(rows=figures(one.pk, YEAR, now.date()), at=now)
+            reported += figures(one.pk, YEAR, now.date())
+        record_metrics(rows=reported, at=now)
         unit = make_ad_unit(show)
         episodes = [make_episode(show, drops_at=drop + timedelta(hours=n)).pk for n in range(to_sell)]
         sponsor = make_sponsor(name=f"Sponsor of {slug}")

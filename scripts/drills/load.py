@@ -81,7 +81,8 @@ def judge(
 ) -> None:
     asked = sum(map(len, tally.seconds.values()))
     for kind, seconds in sorted(tally.seconds.items()):
-        print(f"  {kind:20} {len(seconds):6}   median {p(seconds, 50):6.0f} ms   p95 {p(seconds, 95):6.0f} ms")
+        same = f"   {tally.unchanged[kind]} unchanged" if tally.unchanged[kind] else ""
+        print(f"  {kind:20} {len(seconds):6}   median {p(seconds, 50):6.0f} ms   p95 {p(seconds, 95):6.0f} ms{same}")
     for words, count in tally.wrong.most_common(10):
         print(f"  {count} x {words}")
     dashboards = [one for kind in tally.seconds if kind.startswith("dashboard") for one in tally.seconds[kind]]

@@ -37,6 +37,7 @@ class Tally:
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     wrong: Counter[str] = field(default_factory=Counter)
+    unchanged: Counter[str] = field(default_factory=Counter)
     foreign: int = 0
     accepted: Counter[str] = field(default_factory=Counter)
     by_web: Counter[Address] = field(default_factory=Counter)
@@ -44,13 +45,17 @@ class Tally:
 
 
 class Traffic:
-    """`hands` threads that ask at `rate` requests a second in all, from now until `seconds` are over."""
+    """`hands` threads that ask at `rate` requests a second in all, from now until `seconds` are over.
+
+    Who looks at a dashboard again says what they saw last, as browsers do, and may be told that it is so still.
+    """
 
     def __init__(self, houses: dict[str, House], webs: list[Address], *, rate: float, seconds: float, hands: int = 12):
         self.houses, self.webs, self.tally = houses, webs, Tally()
         self.began = time.monotonic()
         self.until = self.began + seconds
         self.gap = hands / rate
+        self.seen: dict[tuple[str, str], str] = {}
         self.hands = [threading.Thread(target=self._work, args=(n,), daemon=True) for n in range(hands)]
         self.free: dict[str, queue.SimpleQueue[str]] = {}
         self.deals: dict[str, queue.SimpleQueue[tuple[str, bool]]] = {}
@@ -92,11 +97,11 @@ class Traffic:
         house = self.houses[slug]
         match kind:
             case "dashboard ops":
-                self._get(link, house, kind, "/api/v1/dashboard/ops")
+                self._look(link, house, kind, "/api/v1/dashboard/ops")
             case "dashboard creator":
-                self._get(link, house, kind, f"/api/v1/dashboard/creator?podcast_id={house['podcast']}")
+                self._look(link, house, kind, f"/api/v1/dashboard/creator?podcast_id={house['podcast']}")
             case "dashboard advertiser":
-                self._get(link, house, kind, f"/api/v1/dashboard/advertiser?advertiser_id={house['sponsor']}")
+                self._look(link, house, kind, f"/api/v1/dashboard/advertiser?advertiser_id={house['sponsor']}")
             case "deal":
                 text = self._get(link, house, kind, f"/api/v1/deals/{chance.choice(house['deals'])}")
                 self._expect_own(text, slug)
@@ -116,6 +121,12 @@ class Traffic:
 
     def _get(self, link: "Link", house: House, kind: str, path: str) -> str:
         return self._send(link, house, kind, "GET", path, expected=200)
+
+    def _look(self, link: "Link", house: House, kind: str, path: str) -> None:
+        last = self.seen.get((house["host"], path), "")
+        self._send(link, house, kind, "GET", path, expected=200, last_seen=last)
+        if link.etag:
+            self.seen[house["host"], path] = link.etag
 
     def _move(self, link: "Link", slug: str, house: House) -> None:
         try:
@@ -169,15 +180,20 @@ class Traffic:
         *,
         kind: str = "application/json",
         expected: int,
+        last_seen: str = "",
     ) -> str:
-        """Return the answer's text, or nothing when it was not what was expected."""
+        """Return the answer's text, or nothing when it was not what was expected or is what was seen last."""
         data, headers = request_of(house, method, body, kind)
+        if last_seen:
+            headers["If-None-Match"] = last_seen
         began = time.monotonic()
         status, text = link.ask(method, path, data, headers)
         with self.tally.lock:
             self.tally.seconds[what].append(time.monotonic() - began)
             self.tally.by_web[link.web] += 1
-            if status != expected:
+            if status == 304 and last_seen and not text:
+                self.tally.unchanged[what] += 1
+            elif status != expected:
                 self.tally.wrong[f"{what}: {status} {text[:160]}"] += 1
         return text if status == expected else ""
 
@@ -196,15 +212,16 @@ class Link:
     def __init__(self, web: Address) -> None:
         self.web = web
         self.connection = http.client.HTTPConnection(*web, timeout=60)
-        self.retry_after = ""
+        self.retry_after = self.etag = ""
 
     def ask(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, str]:
-        """Return (status, text) of an answer, or (0, the error's name); `retry_after` is what its header said."""
+        """Return (status, text) of an answer, or (0, the error's name); `retry_after` and `etag` are its headers."""
+        self.retry_after = self.etag = ""
         for is_last in (False, True):
             try:
                 self.connection.request(method, path, data, headers)
                 answer = self.connection.getresponse()
-                self.retry_after = answer.getheader("Retry-After", "")
+                self.retry_after, self.etag = answer.getheader("Retry-After", ""), answer.getheader("ETag", "")
                 return answer.status, answer.read().decode(errors="replace")
             except (OSError, http.client.HTTPException) as error:
                 self.close()
