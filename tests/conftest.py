@@ -5,6 +5,7 @@ import io
 import logging
 import logging.config
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -136,15 +137,31 @@ def _private_files(settings, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def real_paper() -> None:
+    """Typesetting takes half a second of a core for each paper, so only tests that read one ask for it."""
+
+
+@pytest.fixture(autouse=True)
+def _quick_paper(request, monkeypatch) -> None:
+    """Elsewhere equal pages make equal bytes, as they do on paper."""
+    from bookings import pdf
+
+    if "real_paper" not in request.fixturenames:
+        monkeypatch.setattr(pdf, "typeset", lambda page: b"%PDF-1.7 " + sha256(repr(page).encode()).digest())
+
+
+@pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """The log as an installation writes it, one JSON object a line, into memory."""
-    before = logging.getLogger().handlers[:]
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
     logging.config.dictConfig(log_settings(as_json=True, level="INFO"))
     stream = io.StringIO()
-    handler = next(one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler)
+    handler = next(one for one in root.handlers if type(one) is logging.StreamHandler)
     handler.setStream(stream)
     yield stream
-    logging.getLogger().handlers[:] = before
+    root.handlers[:] = before
+    root.setLevel(level)
 
 
 # --- tenants and people -----------------------------------------------------------------------------------------------

@@ -376,6 +376,8 @@ STORAGES = {
 }
 # Every address of ours names the hashed file; the plain one beside it would only be compressed a second time.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+# Off where a proxy in front compresses what it hands out.
+COMPRESS_STATIC_FILES = env.bool("COMPRESS_STATIC_FILES", default=True)
 MEDIA_ROOT = env("MEDIA_ROOT", default=str(BASE_DIR / "media"))
 # The largest file that an import takes; a larger one is refused with 413.
 ETL_MAX_UPLOAD_BYTES = env.int("ETL_MAX_UPLOAD_BYTES", default=200_000_000)

@@ -29,7 +29,10 @@ from tracker.events.models import Event
 from tracker.lib.actors import SYSTEM
 from tracker.lib.fonts import missing_scripts
 
-pytestmark = pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine")
+pytestmark = [
+    pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine"),
+    pytest.mark.usefixtures("real_paper"),
+]
 
 
 def text_of(content: bytes) -> str:

@@ -14,7 +14,10 @@ from bookings.typesetter import ORDER_SHEET, Page
 from tests.factories import make_booking
 from tracker.stack.state import PROJECT
 
-pytestmark = pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine")
+pytestmark = [
+    pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine"),
+    pytest.mark.usefixtures("real_paper"),
+]
 
 HELLO = Page(html="<html lang=en><title>Hello</title><p>Hello", sheets=(ORDER_SHEET,), identifier="hello")
 OUTSIDE = Page(html="<html lang=en><title>x</title><img src='http://127.0.0.1:9/x.png'>", sheets=(), identifier="x")

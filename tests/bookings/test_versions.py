@@ -1,7 +1,6 @@
 """Orders that people sign: frozen versions, their differences, the private link."""
 
 from datetime import timedelta
-from hashlib import sha256
 from io import BytesIO
 
 import pytest
@@ -20,18 +19,6 @@ from tracker.lib.errors import Conflict, DomainError, NotFound
 
 pytestmark = pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine")
 BUYER = ["buyer@harbour.example"]
-
-
-@pytest.fixture
-def real_paper() -> None:
-    """Typesetting takes a second a sheet, so only tests that read the paper ask for it."""
-
-
-@pytest.fixture(autouse=True)
-def _quick_paper(request, monkeypatch) -> None:
-    """Elsewhere equal words make equal bytes, as they do on paper."""
-    if "real_paper" not in request.fixturenames:
-        monkeypatch.setattr(pdf, "written", lambda html, **_more: b"%PDF " + sha256(html.encode()).digest())
 
 
 def send(order, at=NOON):

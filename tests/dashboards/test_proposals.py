@@ -75,7 +75,7 @@ def content_of(proposal):
 
 
 @needs_paper
-def test_the_plan_says_each_line_and_what_it_comes_to_gross_and_net(tenant):
+def test_the_plan_says_each_line_and_what_it_comes_to_gross_and_net(tenant, real_paper):
     OrderProfile.objects.create(legal_name="Northlight Audio", number_prefix="NLA", measurement_of_record="megaphone")
     deal = a_deal()
     commute = WantedLine(a_unit(delivery="dynamic"), FIRST, LAST, 420_000, 2_650)
@@ -100,7 +100,7 @@ def test_the_plan_says_each_line_and_what_it_comes_to_gross_and_net(tenant):
 
 
 @needs_paper
-def test_the_paper_is_tagged_landscape_and_in_the_brand_of_the_house(tenant):
+def test_the_paper_is_tagged_landscape_and_in_the_brand_of_the_house(tenant, real_paper):
     OrderProfile.objects.create(brand_colour="#3b2a6b", is_us_letter=True)
 
     made = proposed(a_deal(), [WantedLine(a_unit(), FIRST, LAST, 1_000, 2_650)])
@@ -119,7 +119,7 @@ def test_the_paper_is_tagged_landscape_and_in_the_brand_of_the_house(tenant):
 
 
 @needs_paper
-def test_a_later_plan_is_the_next_version_and_another_deal_takes_the_next_number(tenant):
+def test_a_later_plan_is_the_next_version_and_another_deal_takes_the_next_number(tenant, real_paper):
     deal, lines = a_deal(), [WantedLine(a_unit(), FIRST, LAST, 1_000, 2_650)]
 
     first = proposed(deal, lines)
@@ -142,7 +142,7 @@ def test_a_later_plan_is_the_next_version_and_another_deal_takes_the_next_number
 
 
 @needs_paper
-def test_equal_plans_are_equal_files(tenant):
+def test_equal_plans_are_equal_files(tenant, real_paper):
     words = {"number": "X", "version": 1, "promise": "P", "lead": "", "stands_until": LAST, "at": NOON}
     document = document_of(a_deal(), [WantedLine(a_unit(), FIRST, LAST, 1_000, 2_650)], **words)
 
@@ -150,7 +150,7 @@ def test_equal_plans_are_equal_files(tenant):
 
 
 @needs_paper
-def test_names_are_text_whatever_they_hold(tenant):
+def test_names_are_text_whatever_they_hold(tenant, real_paper):
     unit = a_unit("<b>Loud</b> & <img src=x> \u202eshow " + "very long " * 12)
 
     made = proposed(a_deal(name="<script>alert(1)</script>"), [WantedLine(unit, FIRST, LAST, 1_000, 0)])
@@ -161,7 +161,7 @@ def test_names_are_text_whatever_they_hold(tenant):
 
 
 @needs_paper
-def test_shows_come_with_what_is_known_and_say_what_is_not(tenant):
+def test_shows_come_with_what_is_known_and_say_what_is_not(tenant, real_paper):
     switch(flag="ENABLE_MATCHMAKING", on=True)
     deal, known, unknown = a_deal(), a_unit(), a_unit("Quiet Corner")
     episode = make_episode(known.podcast, drops_at=NOON - timedelta(days=40))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import brotli
+from django.conf import settings
 from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -41,5 +42,7 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
 
     def compress_files(self, paths: set[str]) -> Iterator[tuple[str, str]]:
         """Compress what browsers ask for: hashed names, and no source maps, which are large and read by nobody."""
+        if not settings.COMPRESS_STATIC_FILES:
+            return iter(())
         asked_for = {path for path in self.hashed_files.values() if not path.endswith(".map")}
         return super().compress_files(paths & asked_for)

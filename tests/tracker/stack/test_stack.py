@@ -35,6 +35,7 @@ class Stack:
         self.environment = {name: value for name, value in os.environ.items() if name not in OWN}
         self.environment |= {"TRACKER_STATE": str(folder), "PORT": str(self.port)}
         self.environment |= {"WEB_WORKERS": "1", "WORKER_PROCESSES": "1", "DEMO": "0"}
+        self.environment |= {"COMPRESS_STATIC_FILES": "0"}  # tests/lib/test_static_files.py has that
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
