@@ -44,6 +44,9 @@ FIRST = ("tests/demo/",)
 # Begun last: once told of a Sentry, a process asks it about every request.
 LAST = ("tests/lib/test_reporting.py",)
 
+# Each in one process, so that what its tests share is made once: a started product, shows judged by the hundred.
+TOGETHER = ("tests/faults/", "tests/bookings/test_curve_evaluation.py")
+
 # The same examples in every run, however busy the machine.
 hypothesis_settings.register_profile(
     "steady", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
@@ -52,13 +55,13 @@ hypothesis_settings.load_profile("steady")
 
 
 class ByProduct(LoadScopeScheduling):
-    """Each test by itself to whichever process is free, save those that share one started product.
+    """Each test by itself to whichever process is free, save those that share something dear.
 
     Of three processes or more, the last takes the tests that wait, so that the others always have work for the cores.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "tests/faults/" if nodeid.startswith("tests/faults/") else nodeid
+        return next((shared for shared in TOGETHER if nodeid.startswith(shared)), nodeid)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         if (scope := self._next_scope(node)) is not None:

@@ -60,6 +60,7 @@ class Product:
         self.state = State(folder)
         self.servers = Servers(self.state, for_tests=True)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._asked: psycopg.Connection | None = None
         self.port = _free_port()
         self.environment = {
             **{
@@ -125,6 +126,8 @@ class Product:
         return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _group_of(int(entry.name)) == group]
 
     def stop_server(self, name: str) -> None:
+        if self._asked is not None and name == "postgres":
+            self._asked.close()
         self.servers.stop(postgres=name == "postgres", valkey=name == "valkey")
         self.running.pop(name).wait()
 
@@ -132,6 +135,8 @@ class Product:
         self.running |= self.servers.start(postgres=name == "postgres", valkey=name == "valkey")
 
     def remove(self) -> None:
+        if self._asked is not None:
+            self._asked.close()
         for name in [name for name in self.running if name not in ("postgres", "valkey")]:
             self.kill(name)
         self.servers.stop()
@@ -156,9 +161,16 @@ class Product:
         return psycopg.connect(host=str(self.state.sockets), user="tracker", dbname="tracker")
 
     def query(self, sql: str) -> list[tuple]:
-        with self.connect() as asked:
-            cursor = asked.execute(sql)
-            return cursor.fetchall() if cursor.description else []
+        """Ask on a connection that is kept, since tests ask again and again; opened anew when the server is another."""
+        if self._asked is None or self._asked.closed:
+            self._asked = self.connect()
+            self._asked.autocommit = True
+        try:
+            cursor = self._asked.execute(sql)
+        except psycopg.OperationalError:
+            self._asked.close()
+            raise
+        return cursor.fetchall() if cursor.description else []
 
     def ask(
         self, method: str, path: str, body: object = None, *, data: bytes | None = None, kind: str = "application/json"
@@ -198,7 +210,7 @@ class Product:
             if time.monotonic() - began > seconds:
                 logs = "\n".join(path.read_text()[-3000:] for path in sorted(self.state.logs.glob("*.log")))
                 raise AssertionError(f"not within {seconds} s\n{logs}")
-            time.sleep(0.05)
+            time.sleep(0.15)
         return time.monotonic() - began
 
 

@@ -193,8 +193,9 @@ def test_a_destroyed_database_comes_back_from_its_backup_with_the_same_checksums
         tables = product.query(
             "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'platform', 'acme', 'beta')"
         )
-        digest = "SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM"
-        return {f"{schema}.{name}": product.query(f'{digest} "{schema}"."{name}" t')[0][0] for schema, name in tables}
+        digest = "md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
+        asked = [f'SELECT \'{schema}.{name}\', {digest} FROM "{schema}"."{name}" t' for schema, name in tables]
+        return dict(product.query(" UNION ALL ".join(asked)))
 
     product.wait(lambda: untold(product) == 0, 90)
     for part in ("beat", "worker", "web"):

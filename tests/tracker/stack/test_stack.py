@@ -229,7 +229,7 @@ def _wait_until(met, *, seconds: float, otherwise=lambda: "not in time") -> None
     deadline = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < deadline, otherwise()
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def _free_port() -> int:
