@@ -1,16 +1,19 @@
 """The committed description is the one the code makes, and the API answers as it says."""
 
 import itertools
+import json
 import os
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import hypothesis
+import jsonschema_rs
 import schemathesis
 import yaml
 from django.core.management import call_command
 from django_tenants.utils import schema_context
+from drf_spectacular import validation
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.parameters import ParameterLocation
 
@@ -45,9 +48,20 @@ CONFIG = SchemathesisConfig.from_dict(
 def test_the_committed_description_is_the_one_the_code_makes(tmp_path):
     made = tmp_path / "openapi.yaml"
 
-    call_command("spectacular", file=str(made), fail_on_warn=True, validate=True)
+    call_command("spectacular", file=str(made), fail_on_warn=True)
 
     assert made.read_text() == COMMITTED.read_text(), "run: python manage.py spectacular --file docs/openapi.yaml"
+
+
+def test_the_committed_description_is_valid_openapi():
+    """By the rules that `spectacular --validate` holds it to, read by a validator a hundred times as fast."""
+    rules = json.loads((Path(validation.__file__).parent / "openapi_3_1_schema.json").read_text())
+    description = json.loads(json.dumps(described(), default=str))
+    validator = jsonschema_rs.validator_for(rules)
+
+    assert [str(error) for error in validator.iter_errors(description)] == []
+    description["paths"]["/api/v1/deals"]["get"]["responses"] = "none"
+    assert not validator.is_valid(description)
 
 
 def test_every_operation_shows_an_example():
