@@ -49,22 +49,13 @@ def line(tenant):
     return sold
 
 
-def test_the_page_of_a_booking(line, page, live_site):
-    live_site.login(page, make_user(role="sales_manager"))
-    open_makegood(booking=line, reason="by_hand", owed_impressions=14_256, by=SYSTEM, at=timezone.now())
-
-    page.goto(f"/bookings/{line.pk}")
-
-    assert page.get_by_role("heading", level=1).inner_text() == "Fennelbox on The Salt Road"
-    assert page.get_by_role("img", name="Cumulative downloads").is_visible()
-    assert page.get_by_text("Behind").first.is_visible()
-    assert_well_made(page)
-
-
-def test_an_offer_is_made_and_accepted_by_private_link(line, page, live_site):
+def test_an_offer_is_made_on_the_page_of_a_booking_and_accepted_by_private_link(line, page, live_site):
     live_site.login(page, make_user(role="sales_manager"))
     case = open_makegood(booking=line, reason="by_hand", owed_impressions=3_000, by=SYSTEM, at=timezone.now())
     page.goto(f"/bookings/{line.pk}")
+    assert page.get_by_role("heading", level=1).inner_text() == "Fennelbox on The Salt Road"
+    assert page.get_by_role("img", name="Cumulative downloads").is_visible()
+    assert page.get_by_text("Behind").first.is_visible()
 
     page.get_by_role("button", name="Offer makegood").click()
     address = page.locator("#offer-link").inner_text()

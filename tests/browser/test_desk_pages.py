@@ -55,11 +55,9 @@ def deal(live_site, page):
 
 def test_the_pages_of_the_desk_are_accessible_and_fit_a_phone(page, live_site, deal):
     addresses = [
-        f"/admin/deals/campaign/{deal.pk}/",
         f"/admin/deals/campaign/{deal.pk}/proposal/",
         f"/admin/deals/sponsor/{deal.sponsor_id}/",
         f"/admin/deals/agency/{deal.agency_id}/",
-        "/admin/deals/campaign/numbers/",
     ]
     for address in addresses:
         page.goto(live_site.url(address))

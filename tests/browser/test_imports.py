@@ -4,7 +4,6 @@ import pytest
 
 from etl.services import run_waiting_imports
 from metrics.models import DailyRollup
-from tests.browser.looks import too_wide
 from tests.factories import make_episode, make_podcast, make_user
 from tracker.flags.services import switch
 
@@ -71,11 +70,3 @@ def test_a_wrong_kind_of_file_is_refused_before_it_is_sent(page, desk):
 
     page.get_by_text("Only tables can be taken").first.wait_for()
     assert page.url.endswith("/imports")
-
-
-def test_pages_of_imports_keep_within_the_window(page, live_site, desk):
-    switch(flag="ENABLE_GOOGLE_SHEETS_IMPORT", on=True)
-
-    for path in ("/imports", "/imports/waiting", "/imports/sheets"):
-        page.goto(live_site.url(path))
-        assert too_wide(page) == []

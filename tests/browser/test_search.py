@@ -37,7 +37,7 @@ def test_the_palette_of_the_admin_finds_each_kind_from_the_board(page, live_site
         page.locator(f'#command-results a[href*="{opens}"]', has_text=hit).first.wait_for()
 
 
-def test_the_find_page_groups_what_it_finds_and_opens_it(page, live_site, house):
+def test_the_find_page_groups_what_it_finds_opens_it_and_says_what_is_not_there(page, live_site, house):
     live_site.login(page, make_user(role="salesperson"))
     page.goto(live_site.url("/find"))
     page.keyboard.press("Control+k")
@@ -59,10 +59,6 @@ def test_the_find_page_groups_what_it_finds_and_opens_it(page, live_site, house)
     page.get_by_role("link", name="Winter layers").first.click()
     page.wait_for_url("**/admin/deals/campaign/**")
     page.get_by_role("heading", name="What happened").wait_for()
-
-
-def test_what_is_not_there_says_so(page, live_site, house):
-    live_site.login(page, make_user(role="salesperson"))
 
     page.goto(live_site.url("/find?q=zebra"))
 
