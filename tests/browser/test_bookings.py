@@ -34,21 +34,31 @@ def seller(live_site):
 
 
 def slots_of_a_show():
-    """Four weeks of a show: one slot sold, one held, the rest open."""
+    """Five weeks of a show: one slot sold, one held, the rest open."""
     now = timezone.now()
     podcast = make_podcast(title="The Long Commute", release_weekdays=[2])
     unit = make_ad_unit(podcast, name="Mid-roll 1")
-    drops = [make_episode(podcast, title=f"Night trains {week}", drops_at=now + week * 7 * DAY) for week in range(1, 5)]
+    drops = [make_episode(podcast, title=f"Night trains {week}", drops_at=now + week * 7 * DAY) for week in range(1, 6)]
     deal = make_campaign(name="Winter launch", sponsor=make_sponsor(name="Halden Cykel"))
     make_booking(ad_unit=unit, episode=drops[0], campaign=deal)
     make_booking(ad_unit=unit, episode=drops[1], campaign=deal, status="held")
     return unit, drops, deal
 
 
-def test_a_free_slot_of_the_calendar_leads_to_its_booking(page, live_site, seller):
+def test_free_slots_of_the_calendar_are_booked_held_and_blocked(page, live_site, seller):
     unit, drops, deal = slots_of_a_show()
     live_site.login(page, seller)
 
+    _book_the_next_free_slot(page, live_site, deal, drops[2])
+    booked = IOBooking.objects.get(episode=drops[2])
+    assert (booked.ad_unit, booked.status, booked.gross_cents) == (unit, "scheduled", 25_000)
+
+    _hold_a_slot_and_block_the_next(page, live_site)
+    held = IOBooking.objects.get(episode=drops[3])
+    assert (held.status, held.campaign, held.held_until is not None) == ("held", deal, True)
+
+
+def _book_the_next_free_slot(page, live_site, deal, drop) -> None:
     page.goto(live_site.url("/inventory"))
     assert page.locator('.slot[data-state="sold"]', has_text="Halden Cykel").count() == 1
     page.locator('a.slot[data-state="free"]').first.click()
@@ -56,7 +66,7 @@ def test_a_free_slot_of_the_calendar_leads_to_its_booking(page, live_site, selle
     assert_well_made(page)
     page.click("text=Book it at once instead")
 
-    assert page.input_value("#id_episode") == str(drops[2].pk)
+    assert page.input_value("#id_episode") == str(drop.pk)
     page.fill("#id_campaign", str(deal.pk)) if page.locator("input#id_campaign").count() else page.evaluate(
         "key => { const box = document.querySelector('#id_campaign');"
         " box.add(new Option('Winter launch', key, true, true)); }",
@@ -68,14 +78,8 @@ def test_a_free_slot_of_the_calendar_leads_to_its_booking(page, live_site, selle
     page.locator('button[name="_save"], input[name="_save"]').first.click()
     page.wait_for_url("**/iobooking/")
 
-    booked = IOBooking.objects.get(episode=drops[2])
-    assert (booked.ad_unit, booked.status, booked.gross_cents) == (unit, "scheduled", 25_000)
 
-
-def test_a_slot_is_held_and_another_blocked_from_the_calendar(page, live_site, seller):
-    unit, drops, deal = slots_of_a_show()
-    live_site.login(page, seller)
-
+def _hold_a_slot_and_block_the_next(page, live_site) -> None:
     page.goto(live_site.url("/inventory"))
     page.locator('a.slot[data-state="free"]').first.click()
     page.select_option("#id_campaign", label="Winter launch · Halden Cykel")
@@ -88,11 +92,8 @@ def test_a_slot_is_held_and_another_blocked_from_the_calendar(page, live_site, s
     page.click('button:has-text("Block this slot")')
     page.wait_for_selector('.slot[data-state="blocked"]:has-text("own ad")')
 
-    held = IOBooking.objects.get(episode=drops[2])
-    assert (held.status, held.campaign, held.held_until is not None) == ("held", deal, True)
 
-
-def test_a_buyer_signs_by_the_link_in_the_letter_without_an_account(page, live_site, seller):
+def test_a_buyer_signs_by_the_link_in_the_letter_and_a_link_that_is_over_is_told_kindly(page, live_site, seller):
     _unit, _drops, deal = slots_of_a_show()
     order = InsertionOrder.objects.get(campaign=deal)
     sent = send_order(order=order, to=["buyer@halden.example"], by=SYSTEM, at=timezone.now())
@@ -109,8 +110,6 @@ def test_a_buyer_signs_by_the_link_in_the_letter_without_an_account(page, live_s
     assert order.status == "signed"
     assert len(mail.outbox) == 1
 
-
-def test_a_link_that_is_over_is_told_kindly(page, live_site):
     answer = page.goto(live_site.url("/go/nobody"))
 
     assert answer.status == 404
@@ -119,7 +118,7 @@ def test_a_link_that_is_over_is_told_kindly(page, live_site):
 
 
 def wizard_of(live_site, page, seller):
-    """A won deal for a show of four episodes, one of them sold; the wizard of it, open."""
+    """A won deal for a show of five episodes, one of them sold; the wizard of it, open."""
     unit, drops, sold_to = slots_of_a_show()
     AdUnit.objects.filter(pk=unit.pk).update(rate_cpm_cents=2_500)
     deal = make_campaign(
