@@ -24,6 +24,8 @@ def test_the_palette_of_the_admin_finds_each_kind_from_the_board(page, live_site
     live_site.login(page, make_user(role="salesperson"))
     page.goto(live_site.url("/admin/deals/campaign/board/"))
     page.keyboard.press("Control+k")
+    # On a busy machine the palette opens a moment later: keys would reach the board until then.
+    page.wait_for_function("document.activeElement.id === 'search-input-command'")
 
     for words, hit, opens in (
         ("winter", "Winter layers", "/deals/campaign/"),
