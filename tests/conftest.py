@@ -2,11 +2,11 @@
 
 import gc
 import io
+import itertools
 import logging
 import logging.config
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +46,8 @@ LAST = ("tests/lib/test_reporting.py",)
 
 # Each in one process, so that what its tests share is made once: a started product, shows judged by the hundred.
 TOGETHER = ("tests/faults/", "tests/bookings/test_curve_evaluation.py")
+
+_numbers = itertools.count()
 
 # The same examples in every run, however busy the machine.
 hypothesis_settings.register_profile(
@@ -135,8 +137,9 @@ def _clean_caches() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _private_files(settings, tmp_path: Path) -> None:
-    settings.MEDIA_ROOT = str(tmp_path / "media")
+def _private_files(settings, tmp_path_factory) -> None:
+    """Each test keeps files in a folder of its own, which is made with the first of them."""
+    settings.MEDIA_ROOT = str(tmp_path_factory.getbasetemp() / f"media-{next(_numbers)}")
 
 
 @pytest.fixture
