@@ -4,8 +4,6 @@ Equal documents in equal standing give equal bytes. Source: RELIABILITY, G41 to 
 """
 
 import logging
-from functools import cache
-from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -14,29 +12,23 @@ from bookings.document import MOST_LINES, OrderDocument, Standing
 from bookings.paper import paper_context
 from bookings.typesetter import LOGO, ORDER_SHEET, Page
 from bookings.typesetting import NotTypeset, typeset
+from tracker.lib import pango
 from tracker.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
 
-def is_available() -> bool:
-    """Return whether Pango, which no wheel carries, is on this machine."""
-    return _weasyprint() is not None
-
-
-def require() -> Any:
-    """Return the rendering library. Raises DomainError("pdf_unavailable") with the remedy when Pango is missing."""
-    weasyprint = _weasyprint()
-    if weasyprint is not None:
-        return weasyprint
-    raise DomainError(
-        "pdf_unavailable",
-        _(
-            "PDFs need the Pango library, which is not on this machine. Install it (Debian: apt-get install "
-            "libpango-1.0-0 libpangoft2-1.0-0) and start again. Until then, print the order's print view."
-        ),
-        status=503,
-    )
+def require() -> None:
+    """Raise DomainError("pdf_unavailable") with the remedy where Pango is missing."""
+    if not pango.is_installed():
+        raise DomainError(
+            "pdf_unavailable",
+            _(
+                "PDFs need the Pango library, which is not on this machine. Install it (Debian: apt-get install "
+                "libpango-1.0-0 libpangoft2-1.0-0) and start again. Until then, print the order's print view."
+            ),
+            status=503,
+        )
 
 
 def order_html(document: OrderDocument, standing: Standing, *, stylesheet: str = "", brand_sheet: str = "") -> str:
@@ -56,7 +48,6 @@ def render(document: OrderDocument, standing: Standing) -> bytes:
 
     Raises DomainError("order_too_long") and what `written` raises.
     """
-    require()
     return written(order_html(document, standing), identifier=identifier_of(document), logo_png=standing.logo_png)
 
 
@@ -80,12 +71,3 @@ def written(
         logger.error("paper could not be typeset", extra={"document": identifier, "said": str(error)})
         message = _("This paper could not be made just now. Try again; if it stays so, use its print view.")
         raise DomainError("pdf_failed", message, status=503) from error
-
-
-@cache
-def _weasyprint() -> Any:
-    try:
-        import weasyprint
-    except OSError:
-        return None
-    return weasyprint

@@ -49,9 +49,9 @@ TOGETHER = ("tests/faults/", "tests/bookings/test_curve_evaluation.py")
 
 _numbers = itertools.count()
 
-# The same examples in every run, however busy the machine.
+# Other examples in every run, and as many of them however busy the machine; one that fails says how to have it again.
 hypothesis_settings.register_profile(
-    "steady", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "steady", deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("steady")
 

@@ -26,7 +26,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 COMMITTED = PROJECT / "docs" / "openapi.yaml"
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 # Of each operation. More of them on a quiet evening: SCHEMATHESIS_EXAMPLES=20 pytest tests/test_openapi.py
-EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "4"))
 
 # 400 says that a request is not of the described form, so no request that is may get it. What a house may refuse all
 # the same has statuses of its own: not there, not now, not any more, against a rule.

@@ -69,12 +69,26 @@ class MetricBatch(models.Model):
         return self.label or str(self.code)
 
 
-class ListenerMetric(models.Model):
+class Measures(models.Model):
+    """What can be counted of a day. A blank measure is NULL; rates are in millionths."""
+
+    downloads = models.BigIntegerField(null=True)
+    listeners = models.BigIntegerField(null=True)
+    conversions = models.BigIntegerField(null=True)
+    revenue_cents = models.BigIntegerField(null=True)
+    completion_ppm = models.IntegerField(null=True)
+    ctr_ppm = models.IntegerField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class ListenerMetric(Measures):
     """A raw fact: what one source counted on one day for one episode, as a whole or for one breakdown.
 
     Split in two by the database: totals, which are the daily rollup, and breakdowns. Written in bulk by
-    `metrics.services` alone; rates are kept in millionths. A blank measure is NULL. References are checked once a
-    statement by a trigger (docs/decisions/0008-compact-facts.md).
+    `metrics.services` alone. References are checked once a statement by a trigger
+    (docs/decisions/0008-compact-facts.md).
     """
 
     day = models.DateField()
@@ -84,12 +98,6 @@ class ListenerMetric(models.Model):
     source = models.ForeignKey("metrics.MetricSource", models.DO_NOTHING, db_column="source_code", related_name="+")
     breakdown = models.ForeignKey("metrics.Breakdown", models.DO_NOTHING, db_column="breakdown_code", related_name="+")
     batch = models.ForeignKey("metrics.MetricBatch", models.DO_NOTHING, db_column="batch_code", related_name="+")
-    downloads = models.BigIntegerField(null=True)
-    listeners = models.BigIntegerField(null=True)
-    conversions = models.BigIntegerField(null=True)
-    revenue_cents = models.BigIntegerField(null=True)
-    completion_ppm = models.IntegerField(null=True)
-    ctr_ppm = models.IntegerField(null=True)
 
     pk = models.CompositePrimaryKey("day", "episode", "source", "breakdown")
 
@@ -98,7 +106,7 @@ class ListenerMetric(models.Model):
         managed = False
 
 
-class ReplacedMetric(models.Model):
+class ReplacedMetric(Measures):
     """What a fact said before a later batch restated it: what did we know on day X, and what undoing goes back to."""
 
     replaced_id = models.BigAutoField(primary_key=True)
@@ -114,12 +122,6 @@ class ReplacedMetric(models.Model):
     )
     source_code = models.SmallIntegerField()
     breakdown_code = models.IntegerField()
-    downloads = models.BigIntegerField(null=True)
-    listeners = models.BigIntegerField(null=True)
-    conversions = models.BigIntegerField(null=True)
-    revenue_cents = models.BigIntegerField(null=True)
-    completion_ppm = models.IntegerField(null=True)
-    ctr_ppm = models.IntegerField(null=True)
     # The batch that had said it, and the one that said otherwise.
     batch_code = models.IntegerField()
     replaced_by = models.IntegerField()

@@ -25,12 +25,14 @@ from tests.factories import (
     make_podcast,
     make_sponsor,
 )
+from tests.paper import needs_pango
 from tracker.events.models import Event
+from tracker.lib import pango
 from tracker.lib.actors import SYSTEM
 from tracker.lib.fonts import missing_scripts
 
 pytestmark = [
-    pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine"),
+    needs_pango,
     pytest.mark.usefixtures("real_paper"),
 ]
 
@@ -251,7 +253,7 @@ def test_scripts_that_no_font_here_draws_are_named_with_their_packages(monkeypat
 
 def test_without_pango_the_export_says_what_to_do_and_leads_to_the_print_view(tenant, api, monkeypatch):
     monkeypatch.setenv("ENABLE_IO_BOOKINGS", "1")
-    monkeypatch.setattr(pdf, "_weasyprint", lambda: None)
+    monkeypatch.setattr(pango, "is_installed", lambda: False)
     booking = a_booking()
 
     answer = api.get(f"/api/v1/io/{booking.pk}/export/pdf")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.own_database
 HANDS = 16
 MANY_HANDS = 100
 # RACE_ROUNDS=60 is the long run: sixty rounds of sixteen, on a slot and on the last impressions of a shared unit.
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "1"))
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "2"))
 
 
 @pytest.fixture(autouse=True)

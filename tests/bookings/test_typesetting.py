@@ -12,10 +12,11 @@ import pytest
 from bookings import pdf, typesetting
 from bookings.typesetter import ORDER_SHEET, Page
 from tests.factories import make_booking
+from tests.paper import needs_pango
 from tracker.stack.state import PROJECT
 
 pytestmark = [
-    pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine"),
+    needs_pango,
     pytest.mark.usefixtures("real_paper"),
 ]
 

@@ -9,15 +9,15 @@ from django.db import IntegrityError, transaction
 from django_tenants.utils import tenant_context
 from pypdf import PdfReader
 
-from bookings import pdf
 from bookings.models import InsertionOrder, OrderSignature, OrderVersion, SigningLink
 from bookings.services import change_booking, export_pdf, send_order, sign_order
 from tests.factories import NOON, make_ad_unit, make_booking, make_campaign, make_sponsor
+from tests.paper import needs_pango
 from tracker.events.models import Event
 from tracker.lib.actors import SYSTEM
 from tracker.lib.errors import Conflict, DomainError, NotFound
 
-pytestmark = pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine")
+pytestmark = needs_pango
 BUYER = ["buyer@harbour.example"]
 
 

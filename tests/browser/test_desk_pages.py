@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bookings import pdf
 from deals.models import Goal, Proposal
 from tests.browser.looks import assert_well_made
 from tests.factories import (
@@ -17,6 +16,7 @@ from tests.factories import (
     make_sponsor,
     make_user,
 )
+from tests.paper import needs_pango
 from tracker.flags.services import switch
 
 pytestmark = pytest.mark.browser
@@ -64,7 +64,7 @@ def test_the_pages_of_the_desk_are_accessible_and_fit_a_phone(page, live_site, d
         assert_well_made(page, part=".board-page")
 
 
-@pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine")
+@needs_pango
 def test_a_deal_becomes_a_proposal_by_hand(page, live_site, deal):
     page.goto(live_site.url(f"/admin/deals/campaign/{deal.pk}/"))
 

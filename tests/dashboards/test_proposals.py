@@ -30,6 +30,7 @@ from tests.factories import (
     make_sponsor,
     make_user,
 )
+from tests.paper import needs_pango
 from tracker.dashboards.proposals.document import shares_of
 from tracker.dashboards.proposals.gather import Counted, WantedLine, document_of, weekly_downloads
 from tracker.dashboards.proposals.paper import calendar_of, short, weeks_of
@@ -37,10 +38,10 @@ from tracker.dashboards.proposals.plan import offers_for
 from tracker.dashboards.proposals.services import make_proposal, printed
 from tracker.events.models import Event
 from tracker.flags.services import switch
+from tracker.lib import pango
 from tracker.lib.actors import SYSTEM
 from tracker.lib.errors import DomainError
 
-needs_paper = pytest.mark.skipif(not pdf.is_available(), reason="Pango is not on this machine")
 FIRST, LAST = date(2027, 4, 5), date(2027, 6, 27)
 
 
@@ -74,7 +75,7 @@ def content_of(proposal):
         return file.read()
 
 
-@needs_paper
+@needs_pango
 def test_the_plan_says_each_line_and_what_it_comes_to_gross_and_net(tenant, real_paper):
     OrderProfile.objects.create(legal_name="Northlight Audio", number_prefix="NLA", measurement_of_record="megaphone")
     deal = a_deal()
@@ -99,7 +100,7 @@ def test_the_plan_says_each_line_and_what_it_comes_to_gross_and_net(tenant, real
         assert words in text, words
 
 
-@needs_paper
+@needs_pango
 def test_the_paper_is_tagged_landscape_and_in_the_brand_of_the_house(tenant, real_paper):
     OrderProfile.objects.create(brand_colour="#3b2a6b", is_us_letter=True)
 
@@ -118,7 +119,7 @@ def test_the_paper_is_tagged_landscape_and_in_the_brand_of_the_house(tenant, rea
     assert deep in " ".join(paper.pages[0].get_contents().get_data().decode("latin-1").split())
 
 
-@needs_paper
+@needs_pango
 def test_a_later_plan_is_the_next_version_and_another_deal_takes_the_next_number(tenant, real_paper):
     deal, lines = a_deal(), [WantedLine(a_unit(), FIRST, LAST, 1_000, 2_650)]
 
@@ -141,7 +142,7 @@ def test_a_later_plan_is_the_next_version_and_another_deal_takes_the_next_number
     assert told[0].data["digest"] == first.digest
 
 
-@needs_paper
+@needs_pango
 def test_equal_plans_are_equal_files(tenant, real_paper):
     words = {"number": "X", "version": 1, "promise": "P", "lead": "", "stands_until": LAST, "at": NOON}
     document = document_of(a_deal(), [WantedLine(a_unit(), FIRST, LAST, 1_000, 2_650)], **words)
@@ -149,7 +150,7 @@ def test_equal_plans_are_equal_files(tenant, real_paper):
     assert printed(document) == printed(document)
 
 
-@needs_paper
+@needs_pango
 def test_names_are_text_whatever_they_hold(tenant, real_paper):
     unit = a_unit("<b>Loud</b> & <img src=x> \u202eshow " + "very long " * 12)
 
@@ -160,7 +161,7 @@ def test_names_are_text_whatever_they_hold(tenant, real_paper):
     assert "<script>alert(1)</script>" in text
 
 
-@needs_paper
+@needs_pango
 def test_shows_come_with_what_is_known_and_say_what_is_not(tenant, real_paper):
     switch(flag="ENABLE_MATCHMAKING", on=True)
     deal, known, unknown = a_deal(), a_unit(), a_unit("Quiet Corner")
@@ -200,13 +201,13 @@ def test_a_plan_needs_lines_and_takes_no_number_when_it_fails(tenant, monkeypatc
     assert code([]) == "nothing_planned"
     line = WantedLine(a_unit(), FIRST, LAST, 1_000, 2_650)
     assert code([line] * 61) == "too_many_lines"
-    monkeypatch.setattr(pdf, "_weasyprint", lambda: None)
+    monkeypatch.setattr(pango, "is_installed", lambda: False)
     assert code([line]) == "pdf_unavailable"
     assert not Proposal.objects.exists()
     assert not Event.objects.filter(type="deal.proposal_made").exists()
 
 
-@needs_paper
+@needs_pango
 @pytest.mark.own_database
 def test_proposals_made_at_once_take_one_number_each(tenant):
     deals, unit = [a_deal() for _deal in range(4)], a_unit()
@@ -338,7 +339,7 @@ def sent(deal, **changes):
     }
 
 
-@needs_paper
+@needs_pango
 def test_a_proposal_is_made_by_pressing_the_button_and_stands_on_the_deal(desk):
     deal = a_wish()
     assert f'href="{address(deal)}"' in desk.get(f"/admin/deals/campaign/{deal.pk}/").content.decode()

@@ -11,7 +11,6 @@ from django.db.models import Q
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from bookings import pdf
 from bookings.delivery.queries import pacing_of
 from bookings.models import BookingCopy, InsertionOrder, IOBooking, Makegood, SlotClaim
 from deals.models import Campaign, DealAlert, Sponsor
@@ -34,6 +33,7 @@ from tracker.demo.ids import (
 from tracker.demo.plan import DEALS, LINES, PEOPLE, PROPOSED_DEAL
 from tracker.events.models import Event
 from tracker.flags.services import switched_on
+from tracker.lib import pango
 from tracker.lib.actors import SYSTEM
 from tracker.tenants.models import Tenant
 
@@ -93,7 +93,7 @@ def _check_desk() -> None:
         assert (deal.stage, deal.bookings.count()) == ("won", 0)
     assert Campaign.objects.get(pk=demo_id("deal", README_MOVING_DEAL)).stage == "negotiation"
     proposed = Campaign.objects.get(pk=demo_id("deal", PROPOSED_DEAL))
-    assert [made.version for made in proposed.proposals.all()] == ([1] if pdf.is_available() else [])
+    assert [made.version for made in proposed.proposals.all()] == ([1] if pango.is_installed() else [])
     assert not Sponsor.objects.filter(Q(brands=[]) | Q(billing_email="")).exists()
     assert {"stuck", "stalled", "no_next_step", "close_past"} <= set(DealAlert.objects.values_list("kind", flat=True))
 

@@ -5,7 +5,6 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from bookings import pdf
 from bookings.models import AdUnit, IOBooking
 from bookings.pricing import price_by_cpm
 from bookings.services import move_booking, number_order, schedule_booking
@@ -23,6 +22,7 @@ from tracker.demo.audience import FIRST_30_DAYS, age_weight, downloads_within_gu
 from tracker.demo.house import DATA, weekly_averages
 from tracker.demo.ids import demo_id
 from tracker.demo.plan import AGENCIES, BLOCKED, CREDIT, DEALS, GOALS, LINES, SPONSORS, PlannedDeal, PlannedLine
+from tracker.lib import pango
 from tracker.lib.actors import SYSTEM
 from tracker.lib.dates import day_start
 
@@ -118,7 +118,7 @@ def make_deals(
 
 def make_proposal_of(deal: Campaign, *, goal: str, at: datetime) -> None:
     """Print the first plan of a deal from what is free, where this machine can print."""
-    if not pdf.is_available():
+    if not pango.is_installed():
         return
     offers = offers_for(deal, list(deal.wanted_podcasts.order_by("title")), at=at)
     lines = [

@@ -3,10 +3,8 @@
 They tell numbers and never names, since anybody may ask.
 """
 
-import ctypes
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from django.core.cache import cache as shared_cache
@@ -17,6 +15,7 @@ from django_celery_beat.models import PeriodicTask
 from django_tenants.utils import get_public_schema_name, schema_context
 from redis import RedisError
 
+from tracker.lib import pango
 from tracker.lib.fonts import missing_scripts
 from tracker.tenants.models import Tenant
 from tracker.tenants.routing import is_migrated
@@ -94,14 +93,8 @@ def _tenants() -> dict[str, Any]:
     return _tenants_seen[1]
 
 
-@cache
 def _pango() -> dict[str, Any]:
-    """Look for the library that draws PDFs; no wheel carries it."""
-    for name in ("libpango-1.0.so.0", "libpango-1.0.0.dylib", "libpango-1.0.dylib"):
-        try:
-            ctypes.CDLL(name)
-        except OSError:
-            continue
+    if pango.is_installed():
         return {"ok": True}
     return {"ok": False, "reason": "Pango is missing: PDFs answer 503, their print views work"}
 

@@ -200,7 +200,7 @@ def test_the_product_serves_survives_a_kill_without_orphans_and_stops_in_order(s
     _wait_until(lambda: stack.said.read_text().count("starting web, worker and beat") == 2, seconds=200)
     second.kill()
     second.wait()
-    _wait_until(lambda: stack.processes() == [], seconds=60, otherwise=stack.processes)
+    _wait_until(lambda: stack.processes() == [], seconds=30, otherwise=stack.processes)
     stack("servers")
     assert stack.query("SELECT one FROM kept") == [(1,)]
 
