@@ -111,12 +111,12 @@ def _audience(rng: np.random.Generator, keys, unknown: float):
 
 
 # --- the product ------------------------------------------------------------------------------------------------------
-def full_run(threads: int, empty_first: bool) -> dict:
-    """From packed rows in the database to committed matches."""
+def full_run(threads: int | None, empty_first: bool) -> dict:
+    """From packed rows in the database to committed matches. threads: as many as the product takes, if None."""
     from django.db import connection, transaction
 
     from matchmaking import lists
-    from matchmaking.engine import score_all
+    from matchmaking.engine import THREADS, score_all
     from matchmaking.house import load_house
     from matchmaking.models import Match
     from matchmaking.profiles import Weights
@@ -130,7 +130,7 @@ def full_run(threads: int, empty_first: bool) -> dict:
         house = load_house(weights=Weights(), full_evidence=EVIDENCE)
         problem = house.problem
         loaded = time.perf_counter()
-        best = score_all(problem, threads=threads)
+        best = score_all(problem, threads=threads or THREADS)
         scored = time.perf_counter()
         done = lists.settle_all(house, *best, at=AT)
     ended = time.perf_counter()

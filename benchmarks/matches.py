@@ -19,8 +19,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import match_cases as cases
 from benchmarks.measuring import Verdicts, in_child, own_database
 
-# One BLAS thread each: the product's own setting, for everything that is set beside it too.
-ALONE = {"OPENBLAS_NUM_THREADS": "1"}
 # What is promised: seconds and megabytes of a full run, and ratios within one run.
 SECONDS, MEGABYTES = 5.0, 1024.0
 LOOPS, SQL, CHANGED, TWO_WORKERS = 100.0, 50.0, 0.10, 0.80
@@ -43,22 +41,22 @@ def main() -> int:
 def _full_runs(options: argparse.Namespace, verdicts: Verdicts) -> dict:
     limit = _repeat(options.repeat, cases.product_alone)
     _line("bare float32 products, one thread", limit)
-    runs = [_run(cases.full_run, 1, True) for _ in range(options.repeat)]
+    runs = [_run(cases.full_run, None, True) for _ in range(options.repeat)]
     first = _middle(runs)
     _line("from packed rows to committed matches", first, limit, "× the products")
-    two = _run(cases.full_run, 2, True)
-    _line("the same scored by two threads", two, first, "× one thread")
-    again = _repeat(options.repeat, cases.full_run, 1, False)
+    alone = _run(cases.full_run, 1, True)
+    _line("the same scored by one thread", alone, first, "× as many as it takes")
+    again = _repeat(options.repeat, cases.full_run, None, False)
     _line("unchanged, again", again, first, "× the first")
     some = _middle([_run(cases.changed_podcasts, 10, seed) for seed in range(options.repeat)])
     _line("ten changed shows", some, first, "× the first")
-    check = _run(cases.full_run, 1, False)
+    check = _run(cases.full_run, None, False)
     verdicts.limit("full run", first["seconds"], "s", at_most=SECONDS)
     verdicts.limit("its peak memory", first["memory"], "MB", at_most=MEGABYTES)
     verdicts.limit("ten changed shows ÷ full run", some["seconds"] / first["seconds"], "", at_most=CHANGED)
     verdicts.limit("rows that a full run changes after the ten", check["written"] + check["deleted"], "", at_most=0)
     verdicts.limit("rows that an unchanged run changes", again["written"] + again["deleted"], "", at_most=0)
-    tables = {run["table"] for run in [*runs, two]}
+    tables = {run["table"] for run in [*runs, alone]}
     verdicts.limit("different tables by repeats and thread counts", len(tables), "", at_most=1)
     return first
 
@@ -97,7 +95,7 @@ def _options() -> argparse.Namespace:
 
 
 def _run(case: Callable[..., dict], *arguments: object) -> dict:
-    return in_child(case, *arguments, **ALONE)
+    return in_child(case, *arguments)
 
 
 def _repeat(count: int, case: Callable[..., dict], *arguments: object) -> dict:

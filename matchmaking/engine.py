@@ -20,9 +20,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-# One BLAS thread each: blocks are the unit of parallel work, and a product split by BLAS would add in another order.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
 import numpy as np
 
 from matchmaking.best import INELIGIBLE, Block, Kept, kept_of, merged
@@ -34,6 +31,8 @@ from matchmaking.scoring import OWN_VOLUME
 TILE_ROWS = 256
 TILE_COLUMNS = 256
 BLOCK_ROWS = 1280
+# Blocks scored at a time in one process: tiles are small, so more threads than two wait for the interpreter.
+THREADS = min(2, os.cpu_count() or 1)
 # A whole score of 100 points, in hundredths.
 WHOLE = np.float32(10_000)
 # What a pair without any data has of weight; its numerator is −1 × this, so that it comes out as INELIGIBLE.
@@ -85,11 +84,10 @@ def blocks_of(sponsors: int) -> list[tuple[int, int]]:
     return [(start, min(start + BLOCK_ROWS, sponsors)) for start in range(0, sponsors, BLOCK_ROWS)]
 
 
-def score_all(problem: Problem, *, threads: int = 1) -> tuple[Kept, Kept]:
+def score_all(problem: Problem, *, threads: int = THREADS) -> tuple[Kept, Kept]:
     """Return the best DEPTH shows of each sponsor and the best DEPTH sponsors of each show, best first.
 
-    threads: one is fastest where cores share a cache; tiles are small, so threads wait for the interpreter too. More
-    cores are used by more processes, a block a task.
+    threads: blocks at a time; more cores than two are used by more processes, a block a task.
     """
     run: Callable[[tuple[int, int]], Block] = Scorer(problem).block
     ranges = blocks_of(len(problem.sponsors))

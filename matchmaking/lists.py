@@ -23,9 +23,9 @@ from tracker.lib import collector
 MOST = 0.2
 
 
-def recalculate_all(house: House, *, at: datetime, threads: int = 1) -> Written:
+def recalculate_all(house: House, *, at: datetime) -> Written:
     """Score every pair and leave exactly the best of both sides, and what was asked for."""
-    by_sponsor, by_show = score_all(house.problem, threads=threads)
+    by_sponsor, by_show = score_all(house.problem)
     return settle_all(house, by_sponsor, by_show, at=at)
 
 

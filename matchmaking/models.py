@@ -49,7 +49,7 @@ class Match(models.Model):
             models.UniqueConstraint(fields=["advertiser", "podcast"], name="match_once_a_pair"),
             models.CheckConstraint(name="match_score_0_100", condition=Q(score__gte=0, score__lte=100)),
         ]
-        indexes = [models.Index(fields=["podcast", "-score"], name="match_of_podcast")]
+        indexes = [models.Index(fields=["podcast"], name="match_by_podcast")]
 
     def __str__(self) -> str:
         return f"{self.score}"

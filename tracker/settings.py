@@ -1,6 +1,5 @@
 """Every setting, from the environment, with safe defaults for a laptop. `.env.example` lists what operators set."""
 
-import os
 from pathlib import Path
 
 import environ
@@ -17,9 +16,6 @@ env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env", overwrite=False)
 # The embedded servers that `make run` started, unless the environment or .env names real ones.
 local_environment(BASE_DIR)
-# Before NumPy is loaded: products are small and many, and threads of BLAS that wait for each other cost far more than
-# they save on a busy machine. Work is parted among processes and threads of our own (matchmaking/engine.py).
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # --- the site ---------------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)

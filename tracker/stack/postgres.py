@@ -26,6 +26,8 @@ SETTINGS = {
     "max_connections": "120",
     # One tenant holds some 200 lockable objects: dropping or restoring thirty at once exhausts the usual 64.
     "max_locks_per_transaction": "512",
+    # What a night's run over all matches writes stays in memory until it is done, indexes too.
+    "shared_buffers": "256MB",
     "jit": "off",
     # A client that is gone takes its statement, and the locks it holds, with it.
     "client_connection_check_interval": "5s",
@@ -40,6 +42,8 @@ TEST_SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "512MB",
+    # Small: dropping a copy looks through all of it.
+    "shared_buffers": "128MB",
     # Copies live for seconds, and looking through them all finds nothing worth tidying.
     "autovacuum": "off",
 }
