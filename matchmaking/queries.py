@@ -238,6 +238,8 @@ def weak_words(
             if buyer.seen_on
             else _("The show's topics are far from what the advertiser sells.")
         )
+        if topic_part < 1:
+            words[-1] += " " + _("Past placements tell more here, so this lowers the score in part only.")
     if "geo_overlap" in signals and signals["geo_overlap"] < 0.35:
         words.append(_("Few of its listeners live in the countries the advertiser wants."))
     if "demographic_overlap" in signals and signals["demographic_overlap"] < 0.35:

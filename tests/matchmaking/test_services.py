@@ -9,7 +9,7 @@ from django_tenants.utils import tenant_context
 from deals.services import change_sponsor
 from matchmaking import features, gather, profiles, services
 from matchmaking.models import Feedback, Match, Model, PackedPair, PlacementRule, Run, RunBlock, Stale, Weights
-from matchmaking.queries import audience_fit, best_matches, is_unknown, pair_view, preview_weights, weights_now
+from matchmaking.queries import audience_fit, best_matches, is_unknown, pair_view, preview_weights, weak_words, weights_now
 from tests.factories import (
     NOON,
     make_ad_unit,
@@ -349,3 +349,15 @@ def test_matches_of_one_house_say_nothing_of_another(house, other_tenant):
     with tenant_context(other_tenant):
         assert not Match.objects.exists()
         assert services.recalculate_matches(by=SYSTEM, at=NOON).counts["pairs"] == 0
+
+
+def test_topics_that_count_in_part_only_are_said_to_do_so_beside_their_bar():
+    show, buyer = profiles.Podcast(topics={"business": 1.0}), profiles.Sponsor(interests={"sports": 0.2})
+
+    # A third of the distance counts: 1 - 0.9 / 3 = 0.7, which alone would look near.
+    in_part = weak_words({"topic_overlap": 0.7}, buyer, show, topic_part=1 / 3)
+    whole = weak_words({"topic_overlap": 0.1}, buyer, show)
+
+    far = "The show's topics are far from what the advertiser sells."
+    assert in_part[0] == f"{far} Past placements tell more here, so this lowers the score in part only."
+    assert whole[0] == far
