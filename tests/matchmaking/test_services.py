@@ -9,7 +9,15 @@ from django_tenants.utils import tenant_context
 from deals.services import change_sponsor
 from matchmaking import features, gather, profiles, services
 from matchmaking.models import Feedback, Match, Model, PackedPair, PlacementRule, Run, RunBlock, Stale, Weights
-from matchmaking.queries import audience_fit, best_matches, is_unknown, pair_view, preview_weights, weak_words, weights_now
+from matchmaking.queries import (
+    audience_fit,
+    best_matches,
+    is_unknown,
+    pair_view,
+    preview_weights,
+    weak_words,
+    weights_now,
+)
 from tests.factories import (
     NOON,
     make_ad_unit,
