@@ -52,9 +52,11 @@ class Place:
 class HoldForm(forms.Form):
     """For whom a slot is held, and what is meant to be booked there."""
 
-    campaign = forms.ModelChoiceField(label=gettext_lazy("Deal"), queryset=Campaign.objects.none())
+    campaign = forms.ModelChoiceField(
+        label=gettext_lazy("Deal"), queryset=Campaign.objects.none(), empty_label=gettext_lazy("Choose a deal")
+    )
     last_day = forms.DateField(
-        label=gettext_lazy("Last day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=gettext_lazy("Last day of the flight"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
     booked_impressions = forms.IntegerField(label=gettext_lazy("Impressions"), min_value=1, max_value=MOST_IMPRESSIONS)
     cpm = forms.DecimalField(
