@@ -1,7 +1,10 @@
 """The Celery app. Wiring: loaded by the package so that every process has it."""
 
 import os
+from typing import Any
 
+from celery import Task, signals, states
+from django.db import close_old_connections, connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 from tenant_schemas_celery.app import CeleryApp
 
@@ -19,3 +22,18 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 app.autodiscover_tasks(related_name="provisioning")
+
+
+@signals.task_postrun.connect
+def keep_connections(task: Task, state: str = "", **_signal: Any) -> None:
+    """Keep a worker's connection for its next task, as a web process does, with the same checks of age and health.
+
+    The library's own way is a new one for each task, which has to learn the tables anew (CELERY_DB_REUSE_MAX puts that
+    off for good). After a failure it is closed: nobody knows what the task left in it.
+    """
+    if task.request.is_eager:
+        return
+    if state == states.SUCCESS:
+        close_old_connections()
+    else:
+        connections.close_all()

@@ -145,7 +145,8 @@ DATABASES = {
     "default": {
         **DATABASE,
         "ENGINE": "django_tenants.postgresql_backend",
-        "CONN_MAX_AGE": 60,
+        # A new connection knows none of the tenants' tables: what it learns of them is worth keeping, up to a size.
+        "CONN_MAX_AGE": env.int("DATABASE_CONNECTION_SECONDS", default=600),
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {**PATIENCE, **DATABASE.get("OPTIONS", {})},
     }
@@ -218,6 +219,8 @@ CELERY_TIMEZONE = "UTC"
 OWNER_QUEUE = env("OWNER_QUEUE", default="celery")
 CELERY_TASK_ROUTES = {"tracker.tenants.provisioning.*": {"queue": OWNER_QUEUE}}
 CELERY_TASK_TENANT_CACHE_SECONDS = 0
+# Connections to the database are kept from task to task by ourselves (tracker/celery.py).
+CELERY_DB_REUSE_MAX = 10**9
 JOB_SCHEDULES = SCHEDULES
 UPKEEP_SCHEDULES = UPKEEP
 
