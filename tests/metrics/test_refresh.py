@@ -6,10 +6,13 @@ from decimal import Decimal
 import psycopg
 import pytest
 from django.db import connection
-from django_tenants.utils import tenant_context
+from django.db.models.functions import Now
+from django_tenants.utils import schema_context, tenant_context
 
 from metrics.models import DailyMetric, DailyRefresh, DailyRollup
+from metrics.refreshing import GAP, refresh_in_turn
 from metrics.services import refresh_metrics_daily
+from metrics.tasks import sweep_daily_views
 from tests.factories import NOON, make_episode, make_rollup
 from tracker.events.models import Event
 from tracker.lib.actors import SYSTEM
@@ -92,3 +95,28 @@ def test_a_refresh_beside_another_says_busy_and_readers_read_on(tenant):
 def _address() -> dict:
     parts = connection.get_connection_params()
     return {name: parts[name] for name in ("host", "port", "user", "password", "dbname") if parts.get(name)}
+
+
+def test_of_a_burst_the_first_shows_at_once_and_the_rest_in_its_turn(tenant, other_tenant):
+    episode = make_episode()
+    make_rollup(episode=episode, day=DAY, downloads=70)
+    first = refresh_in_turn(by=SYSTEM, at=NOON)
+    make_rollup(episode=episode, day=DAY, downloads=71)
+
+    second, early = refresh_in_turn(by=SYSTEM, at=NOON), sent_by_the_sweep()
+    DailyRefresh.objects.update(refreshed_at=Now() - 2 * GAP)
+    late = sent_by_the_sweep()
+    third, after = refresh_in_turn(by=SYSTEM, at=NOON), sent_by_the_sweep()
+
+    assert [first, second, third] == ["refreshed", "waiting", "refreshed"]
+    assert (early, late, after) == ([], ["acme"], [])
+    assert seen(episode) == [(DAY, "host", 71, None)]
+
+
+def sent_by_the_sweep() -> list[str]:
+    """Return the houses for which the sweep wakes a worker."""
+    sent: list[str] = []
+    with schema_context("public"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tracker.tenants.tasks.send_to", lambda schema, task: sent.append(schema))
+        sweep_daily_views()
+    return sent
