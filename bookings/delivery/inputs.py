@@ -398,7 +398,7 @@ def _read(
         return
     kinds, ids, sources, firsts, days = map(list, zip(*asked, strict=True)) if asked else ([], [], [], [], [])
     rows = inputs.rows(
-        reads.COUNTS,
+        _counts(episodes=bool(wanted), singles=bool(singles), shows=bool(measured), sales=sales is not None),
         kinds=kinds,
         ids=ids,
         sources=sources,
@@ -425,6 +425,17 @@ def _read(
             inputs.show_days[key, source] = _dated(first, by_offset)
         elif sales is not None:
             inputs.sales.setdefault(key, {})[source] = _dated(sales.first, by_offset)
+
+
+def _counts(*, episodes: bool, singles: bool, shows: bool, sales: bool) -> str:
+    """Return the statement that reads what is wanted: the server plans all that it is sent, whatever it then finds."""
+    chosen = [
+        (reads.EPISODE_COUNTS, episodes or singles),
+        (reads.KEPT_COUNTS, episodes),
+        (reads.SHOW_COUNTS, shows),
+        (reads.SALES, sales),
+    ]
+    return "UNION ALL".join(statement for statement, is_wanted in chosen if is_wanted)
 
 
 def _dated(first: date, by_offset: dict[int, int]) -> dict[date, int]:

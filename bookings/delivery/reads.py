@@ -153,10 +153,11 @@ WHERE place <= %(house_episodes)s AND podcast_id IN (SELECT podcast_id FROM help
 ORDER BY drops_at, episode_id
 """
 
-# Rows (kind, id, source, days since the first one asked for, figures of those days): of single episodes, of whole
-# shows, and the sales that sources reported of shows, in cents. One span of days serves all shows: days beyond a
-# show's own lines cost less than looking each show up by itself.
-COUNTS = """
+# Rows (kind, id, source, days since the first one asked for, figures of those days); one statement reads those of these
+# that are wanted: of single episodes by day, what was kept of them as downloads so far, of whole shows, and the sales
+# that sources reported of shows, in cents. One span of days serves all shows: days beyond a show's own lines cost less
+# than looking each show up by itself.
+EPISODE_COUNTS = """
 SELECT wanted.kind, wanted.id, wanted.source,
        array_agg(rollup.day - wanted.first_day ORDER BY rollup.day),
        array_agg(rollup.downloads::bigint ORDER BY rollup.day)
@@ -167,7 +168,8 @@ JOIN {of_episodes} AS rollup
  AND rollup.day >= wanted.first_day AND rollup.day < wanted.first_day + wanted.days
  AND rollup.day < %(until)s AND rollup.downloads IS NOT NULL
 GROUP BY wanted.kind, wanted.id, wanted.source
-UNION ALL
+"""
+KEPT_COUNTS = """
 SELECT 'kept', id, source, array_agg(age ORDER BY age), array_agg(downloads ORDER BY age)
 FROM (
     SELECT DISTINCT ON (wanted.id, wanted.source, ages.age) wanted.id, wanted.source, ages.age, kept.downloads
@@ -184,7 +186,8 @@ FROM (
     ORDER BY wanted.id, wanted.source, ages.age, kept.as_of DESC
 ) AS of_snapshots
 GROUP BY id, source
-UNION ALL
+"""
+SHOW_COUNTS = """
 SELECT 'show', podcast_id, source, array_agg(day - %(first)s ORDER BY day), array_agg(downloads ORDER BY day)
 FROM (
     SELECT podcast_id, source, day, sum(downloads)::bigint AS downloads FROM {figures} AS rollup
@@ -200,7 +203,8 @@ FROM (
           AND rollup.day = whole.first_day AND rollup.downloads IS NOT NULL)
 ) AS of_shows
 GROUP BY podcast_id, source
-UNION ALL
+"""
+SALES = """
 SELECT 'sales', podcast_id, source, array_agg(day - %(sales_first)s ORDER BY day), array_agg(cents ORDER BY day)
 FROM (
     SELECT podcast_id, source, day, sum(revenue_cents)::bigint AS cents FROM {figures} AS rollup
