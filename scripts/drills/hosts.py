@@ -37,6 +37,8 @@ FLAGS = (
     "ENABLE_AUTOMATION_JOBS",
 )
 Address = tuple[str, int]
+# Looking at a process's memory takes the kernel milliseconds.
+MEMORY_SECONDS = 10
 
 
 class Installation:
@@ -49,6 +51,7 @@ class Installation:
         self.database_at: Address = (self.network.server, 5432)
         self.queue_at: Address = (self.network.server, free_port(self.network.server))
         self.web_at: dict[str, Address] = {}
+        self.servers: dict[str, subprocess.Popen[bytes]] = {}
         self.parts: dict[str, subprocess.Popen[bytes]] = {}
         self.memory: dict[str, list[float]] = {}
         self.over = threading.Event()
@@ -56,15 +59,19 @@ class Installation:
     # --- servers ------------------------------------------------------------------------------------------------------
     def start_servers(self) -> None:
         self.state.make_socket_folder(owner=self.postgres.owner.get("user", os.getuid()))
-        self.postgres.start()
+        self._serve("PostgreSQL", self.postgres.start())
         with (self.postgres.data / "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {self.network.clients} trust\n")
         self.ask("SELECT pg_reload_conf()")
-        self.valkey.start()
+        self._serve("Valkey", self.valkey.start())
         with redis.Redis(unix_socket_path=str(self.state.valkey_socket)) as server:
             server.config_set("protected-mode", "no")
             server.config_set("bind", self.network.server)
             server.config_set("port", self.queue_at[1])
+
+    def _serve(self, name: str, server: subprocess.Popen[bytes] | None) -> None:
+        if server is not None:  # None: it ran already, which a folder of the drill's own rules out
+            self.servers[name] = server
 
     def environment(self, user: str, host: str) -> dict[str, str]:
         """Return the surroundings of one host: the servers by TCP, a state folder of its own, the shared files."""
@@ -79,6 +86,8 @@ class Installation:
             "SECRET_KEY": "only-for-the-drills-of-this-product-1234567890123",
             "MEDIA_ROOT": str(self.folder / "files"),
             "LOG_LEVEL": "WARNING",
+            # By this name the server knows its connections (cores.py).
+            "PGAPPNAME": host,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             **dict.fromkeys(FLAGS, "1"),
         }
@@ -88,6 +97,11 @@ class Installation:
         more = ["--facts", str(facts), *(["--small"] if small else [])]
         made = self.run("scripts/drills/houses.py", str(count), ROLE, *more)
         return json.loads(made.stdout.splitlines()[-1])
+
+    def settle(self) -> None:
+        """Do what the server would begin by itself about so many new rows, and has done in a house at work."""
+        with psycopg.connect(host=str(self.state.sockets), user="tracker", dbname="tracker", autocommit=True) as asked:
+            asked.execute("VACUUM ANALYZE")
 
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run Python as the owner of the database, beside the servers."""
@@ -150,7 +164,7 @@ class Installation:
     # --- what is watched ----------------------------------------------------------------------------------------------
     def watch_memory(self) -> None:
         def look() -> None:
-            while not self.over.wait(2):
+            while not self.over.wait(MEMORY_SECONDS):
                 for name, part in list(self.parts.items()):
                     self.memory.setdefault(name, []).append(megabytes_of_group(part.pid))
 

@@ -54,8 +54,10 @@ def make_house(slug: str, *, to_sell: int, older: int) -> dict[str, object]:
         show = make_podcast(title=f"Show of {slug}")
         aired = make_episode(show, title="aired", drops_at=now - timedelta(days=40))
         reported = figures(aired.pk, DAYS, now.date())
+        of_past = []
         for n in range(older):
             one = make_episode(show, title=f"older {n}", drops_at=now - timedelta(days=YEAR + n))
+            of_past.append(str(one.pk))
             reported += figures(one.pk, YEAR, now.date())
         record_metrics(rows=reported, at=now)
         unit = make_ad_unit(show)
@@ -69,6 +71,7 @@ def make_house(slug: str, *, to_sell: int, older: int) -> dict[str, object]:
         "sponsor": str(sponsor.pk),
         "unit": str(unit.pk),
         "aired": str(aired.pk),
+        "older": of_past,
         "drop": drop.date().isoformat(),
         "episodes": [str(pk) for pk in episodes],
         "deals": [str(pk) for pk in deals],

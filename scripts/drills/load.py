@@ -10,6 +10,7 @@ four minutes more than it is told, cleans up after itself, and touches nothing e
 """
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -19,6 +20,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from benchmarks.measuring import Verdicts
+from scripts.drills.besides import Besides
+from scripts.drills.cores import Cores
 from scripts.drills.hosts import Address, Installation, answers, installation, wait
 from scripts.drills.network import network_of
 from scripts.drills.traffic import Neighbours, Tally, Traffic
@@ -44,6 +47,7 @@ def run(drill: Installation, given: argparse.Namespace) -> int:
     print(drill.network.words, flush=True)
     began = time.monotonic()
     houses = drill.make_houses(given.tenants, facts=given.facts)
+    drill.settle()
     print(f"{len(houses)} tenants with {given.facts:,} facts made in {time.monotonic() - began:.0f} s", flush=True)
     for host in HOSTS:
         drill.start(host)
@@ -53,9 +57,21 @@ def run(drill: Installation, given: argparse.Namespace) -> int:
     drill.watch_memory()
     time.sleep(3)
     print(f"{given.minutes:g} minutes of {given.rate:g} requests a second over two web hosts", flush=True)
+    cores, besides = Cores(drill), Besides(list(houses.values())[-1], drill.webs[0])
+    cores.begin()
+    besides.begin()
     tally = Traffic(houses, drill.webs, rate=given.rate, seconds=given.minutes * 60).run()
+    besides.end()
+    busy = cores.end()
+    print(f"  cores kept busy: {sum(busy.values()):.2f} of {os.cpu_count()}")
+    for part, cores_of_it in busy.items():
+        print(f"    {part:28} {cores_of_it:5.2f}")
     waited = drill.drained(list(houses))
     verdicts = Verdicts()
+    print(f"  meanwhile {besides.rows:,} rows were imported, and the view refreshed, over and over in one house:")
+    verdicts.limit("large imports that ended while the traffic ran", len(besides.imports), "", at_least=1)
+    verdicts.limit("refreshes that ended while the traffic ran", len(besides.refreshes), "", at_least=1)
+    tally.accepted["uploads"] += besides.sent
     judge(verdicts, drill, list(houses), tally, waited, given)
     greed(verdicts, drill, houses)
     return verdicts.code
