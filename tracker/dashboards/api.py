@@ -11,10 +11,11 @@ from rest_framework.response import Response
 from tracker.api.views import TrackerView
 from tracker.dashboards.advertiser.page import ADVERTISER, LONGEST_WEEKS
 from tracker.dashboards.creator.page import CREATOR
+from tracker.dashboards.kept import figures_of, one_moment
 from tracker.dashboards.ops.page import OPS
 from tracker.dashboards.pages import CARDS, Dashboard, cards_on
 from tracker.dashboards.scope import LONGEST_DAYS
-from tracker.dashboards.version import page_tag
+from tracker.dashboards.version import page_tag, stamps_of
 from tracker.flags.services import switched_on
 from tracker.lib import words
 
@@ -37,22 +38,27 @@ class DashboardView(TrackerView):
     dashboard: Dashboard
 
     def answer(self, request: Request) -> Response:
-        tag = page_tag(request, self.dashboard.tables, at=self.now, relative=self.dashboard.is_relative)
+        with one_moment() as may_keep:
+            return self._answer(request, may_keep)
+
+    def _answer(self, request: Request, may_keep: bool) -> Response:
+        relative, stamps = self.dashboard.is_relative, stamps_of(self.dashboard.tables)
+        tag = page_tag(request, stamps, at=self.now, relative=relative)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
         if tag and request.headers.get("If-None-Match") == tag:
             return Response(status=304, headers=headers)
         scope = self.dashboard.scope_of(request.user, request.query_params, at=self.now)
+        features = switched_on()
+        cards = [card for card in cards_on(self.dashboard, features) if card.as_json]
+        figures = figures_of(cards, scope, stamps=stamps, features=features, relative=relative, may_keep=may_keep)
         body: dict[str, Any] = {
             "generated_at": self.now.isoformat(),
             "currency": words.house_currency(),
             "time_zone": words.house_zone().key,
             "is_simulated": scope.is_simulated,
         }
-        shown = cards_on(self.dashboard, switched_on())
-        for card in self.dashboard.cards:
-            if card.as_json:
-                # A card of a feature that is switched off keeps its key and holds nothing.
-                body[card.name] = card.as_json(card.load(scope)) if card in shown else None
+        # A card of a feature that is switched off keeps its key and holds nothing.
+        body |= {card.name: figures.get(card.name) for card in self.dashboard.cards if card.as_json}
         return Response(body, headers=headers)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Table
+from tracker.dashboards.version import Source
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,8 @@ class Card:
 
     as_json turns what was loaded into JSON primitives (None: not part of the API), as_table into rows for CSV and the
     table view. flag: the feature without which the card is not there. width: the grid class, "" for the whole row.
-    has_chart: whether it draws a chart, whose numbers stand in a table behind its table button.
+    has_chart: whether it draws a chart, whose numbers stand in a table behind its table button. made_of: every table
+    (or part of one) that its JSON is made of, so that it is kept until one of them changes; () if it is not kept.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Card:
     width: str = ""
     flag: str = ""
     has_chart: bool = False
+    made_of: Sequence[Source] = ()
 
 
 @dataclass(frozen=True)

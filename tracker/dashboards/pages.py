@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 from tracker.dashboards.cards import Card, Loaded, by_name, load_all
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import as_csv
-from tracker.dashboards.version import page_tag
+from tracker.dashboards.version import page_tag, stamps_of
 from tracker.flags.pages import features_of, flag_required
 from tracker.lib.errors import DomainError, NotFound
 
@@ -75,7 +75,7 @@ def urls_of(dashboard: Dashboard) -> list[URLPattern]:
 def _page(request: HttpRequest, dashboard: Dashboard) -> HttpResponse:
     _check(request, dashboard)
     at = timezone.now()
-    tag = page_tag(request, dashboard.tables, at=at, relative=dashboard.is_relative)
+    tag = page_tag(request, stamps_of(dashboard.tables), at=at, relative=dashboard.is_relative)
     if tag and request.headers.get("If-None-Match") == tag:
         return _tagged(HttpResponseNotModified(), tag)
     scope = _scope(request, dashboard, at)

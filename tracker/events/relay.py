@@ -77,7 +77,8 @@ def _deliver_one(at: datetime) -> bool:
     try:
         with transaction.atomic():
             ours = due(at).exclude(listener__startswith=ENDPOINT_PREFIX)
-            delivery = ours.select_for_update(skip_locked=True, of=("self",)).order_by("event_id").first()
+            claimed = ours.select_related("event").select_for_update(skip_locked=True, of=("self",))
+            delivery = claimed.order_by("event_id").first()
             if delivery is None:
                 return False
             failed = _call(delivery, at)
@@ -98,7 +99,7 @@ def _call(delivery: Delivery, at: datetime) -> tuple[Delivery, Exception] | None
     if listener is None:
         _finish(delivery, Delivery.Status.DEAD, at, error="This listener is not part of the product any more.")
         return None
-    event = Event.objects.get(pk=delivery.event_id)
+    event = delivery.event
     name = delivery.listener.rpartition(".")[2]
     try:
         with acting(actor=Actor(kind="job", id=str(event.event_id), label=name.replace("_", " ")), door="event"):

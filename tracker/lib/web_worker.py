@@ -17,6 +17,8 @@ from gunicorn.workers.gthread import ThreadWorker
 # A request asks the database some twenty times, and after each answer waits until the thread that is at work lets go.
 # By the interpreter's own 5 ms that is a tenth of a second beside one busy thread.
 SWITCH_SECONDS = 0.0005
+# A dashboard makes and drops tens of thousands of objects, none of which is garbage that only a round finds.
+GARBAGE_ROUNDS = (20_000, 20, 50)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -26,6 +28,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             _ = get_resolver(urls).url_patterns
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GARBAGE_ROUNDS)
         sys.setswitchinterval(SWITCH_SECONDS)
         super().run()
 

@@ -9,7 +9,8 @@ from uuid import UUID
 from django.db.models import Q, Sum
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models import PromoCode, Redemption, VanityLink
+from bookings.models import LinkClicks, PromoCode, Redemption, VanityLink
+from metrics.models import Podcast
 from tracker.dashboards.cards import Card
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
@@ -147,4 +148,5 @@ ATTRIBUTION = Card(
     as_table=as_table,
     as_json=as_json,
     width="col-7",
+    made_of=[PromoCode, Podcast, Redemption, VanityLink, LinkClicks],
 )

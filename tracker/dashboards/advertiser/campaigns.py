@@ -11,6 +11,7 @@ from bookings.models import IOBooking
 from tracker.dashboards.cards import Card
 from tracker.dashboards.creator.pacing import COLUMNS, Pacing, pace_json, worst_first
 from tracker.dashboards.creator.pacing import as_table as pacing_table
+from tracker.dashboards.made_of import PACING
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Table
 
@@ -68,4 +69,5 @@ CAMPAIGNS = Card(
     as_json=as_json,
     width="col-8",
     flag="ENABLE_IO_BOOKINGS",
+    made_of=PACING,
 )

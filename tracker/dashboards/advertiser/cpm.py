@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, F, Sum
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models import AdUnit, IOBooking
+from bookings.models import AdUnit, InsertionOrder, IOBooking
 from tracker.dashboards.cards import Card
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
@@ -140,4 +140,5 @@ PROJECTED_CPM = Card(
     as_table=as_table,
     as_json=as_json,
     width="col-5",
+    made_of=[AdUnit, InsertionOrder, IOBooking],
 )

@@ -8,9 +8,10 @@ from uuid import UUID
 from django.db.models import Q, Sum
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models import InsertionOrder, IOBooking
+from bookings.models import InsertionOrder, IOBooking, OrderProfile
 from bookings.queries import order_profile
 from tracker.dashboards.cards import Card
+from tracker.dashboards.made_of import DEAL_NAMES
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
 from tracker.lib import words
@@ -130,4 +131,5 @@ DOCUMENTS = Card(
     as_json=as_json,
     width="col-4",
     flag="ENABLE_IO_BOOKINGS",
+    made_of=[InsertionOrder, IOBooking, DEAL_NAMES, OrderProfile],
 )

@@ -10,8 +10,10 @@ from django.db.models import Avg
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models import AdUnit
-from matchmaking.models import Match
+from deals.models import Sponsor
+from matchmaking.models import Match, PackedPair, Weights
 from matchmaking.queries import SIGNAL_NAMES, SignalLine, best_matches, is_unknown, shut_out, signal_lines
+from metrics.models import Podcast
 from tracker.dashboards.cards import Card
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
@@ -135,4 +137,5 @@ AUDIENCE_FIT = Card(
     as_table=as_table,
     as_json=as_json,
     flag="ENABLE_MATCHMAKING",
+    made_of=[Match, Weights, PackedPair, Podcast, Sponsor, AdUnit],
 )

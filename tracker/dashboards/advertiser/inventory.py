@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.models import AdUnit, IOBooking, SlotClaim, slot_number
 from metrics.models import Episode, Podcast
 from tracker.dashboards.cards import Card
+from tracker.dashboards.made_of import DEAL_NAMES
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
 from tracker.lib import words
@@ -253,4 +254,5 @@ INVENTORY = Card(
     load=load,
     as_table=as_table,
     as_json=as_json,
+    made_of=[AdUnit, SlotClaim, IOBooking, DEAL_NAMES, Podcast, Episode],
 )

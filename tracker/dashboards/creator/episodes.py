@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from metrics.models import DailyRollup, Episode
 from tracker.dashboards.cards import Card
+from tracker.dashboards.made_of import FACTS
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
 
@@ -185,4 +186,5 @@ LATEST_EPISODES = Card(
     as_json=as_json,
     width="col-5",
     has_chart=True,
+    made_of=FACTS,
 )

@@ -7,7 +7,10 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from bookings.delivery.queries import PendingMakegood, makegoods_pending
+from bookings.models import Makegood
+from metrics.models import Episode, Podcast
 from tracker.dashboards.cards import Card
+from tracker.dashboards.made_of import LINES
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
 
@@ -106,4 +109,5 @@ MAKEGOODS_PENDING = Card(
     as_table=as_table,
     as_json=as_json,
     width="col-7",
+    made_of=[*LINES, Makegood, Podcast, Episode],
 )

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.delivery.queries import BookingPace, pacing_of
 from bookings.models import IOBooking
 from tracker.dashboards.cards import Card
+from tracker.dashboards.made_of import PACING
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
 
@@ -181,4 +182,5 @@ PACING_VS_FLIGHT = Card(
     load=load,
     as_table=as_table,
     as_json=as_json,
+    made_of=PACING,
 )

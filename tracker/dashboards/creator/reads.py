@@ -9,7 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings.delivery.queries import NextRead, next_reads
 from bookings.models import BookingCopy
+from metrics.models import Episode, Podcast
 from tracker.dashboards.cards import Card
+from tracker.dashboards.made_of import LINES
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
 
@@ -109,4 +111,5 @@ NEXT_READS = Card(
     as_table=as_table,
     as_json=as_json,
     width="col-5",
+    made_of=[*LINES, Podcast, Episode, BookingCopy],
 )

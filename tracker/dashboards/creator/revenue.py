@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.delivery.queries import SponsorRevenue, sponsor_revenue, sponsor_revenue_lately
+from bookings.models import AdUnit, DeliveryPause, DeliveryPolicy, InsertionOrder, IOBooking
 from tracker.dashboards.cards import Card
+from tracker.dashboards.made_of import FACTS
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
 from tracker.lib import charts, words
@@ -161,4 +163,5 @@ SPONSOR_REVENUE = Card(
     as_json=as_json,
     width="col-7",
     has_chart=True,
+    made_of=[AdUnit, InsertionOrder, IOBooking, *FACTS, DeliveryPause, DeliveryPolicy],
 )

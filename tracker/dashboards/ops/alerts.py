@@ -7,8 +7,9 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from deals.alerts import sentence_of, standing_alerts
-from deals.models import Campaign, DealAlert
+from deals.models import Campaign, DealAlert, Sponsor, StageRule
 from deals.queries import stage_settings
+from tracker.accounts.models import User
 from tracker.dashboards.cards import Card
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
@@ -115,4 +116,5 @@ ALERTS = Card(
     load=load,
     as_table=as_table,
     as_json=as_json,
+    made_of=[DealAlert, Campaign, Sponsor, User, StageRule],
 )

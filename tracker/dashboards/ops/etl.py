@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from etl.cadence import WayIn, learned_gap, ways_in
+from etl.models import Import
 from etl.queries import EtlHealth, etl_health
 from tracker.dashboards.cards import Card
 from tracker.dashboards.scope import Scope
@@ -73,4 +74,5 @@ ETL_HEALTH = Card(
     as_table=as_table,
     as_json=as_json,
     width="col-7",
+    made_of=[Import],
 )

@@ -18,6 +18,7 @@ from tracker.dashboards.cards import Card
 from tracker.dashboards.scope import Scope
 from tracker.dashboards.tables import Column, Table
 from tracker.events.models import Delivery
+from tracker.flags.models import FlagOverride
 from tracker.flags.services import switched_on
 from tracker.lib import words
 
@@ -193,4 +194,5 @@ JOBS = Card(
     as_table=as_table,
     as_json=as_json,
     width="col-5",
+    made_of=[JobRun, JobSchedule, Delivery, FlagOverride],
 )

@@ -10,7 +10,7 @@ from django.db.models.functions import TruncMonth
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from deals.models import Campaign
+from deals.models import Campaign, StageRule
 from deals.queries import Forecast, pipeline_forecast
 from tracker.dashboards.cards import Card
 from tracker.dashboards.scope import Scope
@@ -222,4 +222,5 @@ PIPELINE_FORECAST = Card(
     as_json=as_json,
     width="col-8",
     has_chart=True,
+    made_of=[Campaign, StageRule],
 )

@@ -140,4 +140,5 @@ WIN_LOSS = Card(
     as_table=as_table,
     as_json=as_json,
     width="col-4",
+    made_of=[Campaign],
 )
