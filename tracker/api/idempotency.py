@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from rest_framework.renderers import JSONRenderer
@@ -26,6 +26,12 @@ KEPT_FOR = timedelta(hours=24)
 # Answers that say nothing about the request itself: a retry is a first try.
 NOT_KEPT = frozenset({401, 403, 429, 500, 502, 503, 504})
 HEADERS_KEPT = ("Location", "ETag")
+
+# Every write with a key asks this first: written out, so that nothing has to be put together for it.
+_FIRST = """
+INSERT INTO idempotent_answers (answer_id, caller, key, request_hash, content_type, headers, body, made_at)
+VALUES (%s, %s, %s, %s, '', '{}', '', %s) ON CONFLICT (caller, key) DO NOTHING RETURNING answer_id
+"""
 
 Handler = Callable[[], HttpResponse]
 
@@ -45,27 +51,35 @@ def answered_once(
         )
     caller, digest = _caller(request), _digest(request)
     with transaction.atomic():
-        IdempotentAnswer.objects.filter(caller=caller, key=key, made_at__lt=at - KEPT_FOR).delete()
         mine = IdempotentAnswer(caller=caller, key=key, request_hash=digest, made_at=at)
-        IdempotentAnswer.objects.bulk_create([mine], ignore_conflicts=True)
-        kept = IdempotentAnswer.objects.get(caller=caller, key=key)
-        if kept.pk != mine.pk:
-            return _again(kept, digest)
+        while not _is_first(mine):
+            kept = IdempotentAnswer.objects.filter(caller=caller, key=key).first()
+            if kept and kept.made_at >= at - KEPT_FOR:
+                return _again(kept, digest)
+            if kept:
+                kept.delete()
         try:
             with transaction.atomic():
                 response = handle()
         except Exception as error:
             response = refuse(error)
         if response.status_code in NOT_KEPT or response.streaming:
-            kept.delete()
+            mine.delete()
         else:
-            _keep(kept, response)
+            _keep(mine, response)
     return response
 
 
 def forget_old_answers(*, at: datetime) -> int:
     """Delete the answers that nobody may ask for any more. Returns how many went."""
     return IdempotentAnswer.objects.filter(made_at__lt=at - KEPT_FOR).delete()[0]
+
+
+def _is_first(mine: IdempotentAnswer) -> bool:
+    """Write the row of a key, or tell that it is there already; waits for a twin that is being answered."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST, [mine.pk, mine.caller, mine.key, mine.request_hash, mine.made_at])
+        return cursor.fetchone() is not None
 
 
 def _again(kept: IdempotentAnswer, digest: str) -> HttpResponse:
@@ -79,16 +93,18 @@ def _again(kept: IdempotentAnswer, digest: str) -> HttpResponse:
     return response
 
 
-def _keep(kept: IdempotentAnswer, response: HttpResponse) -> None:
+def _keep(mine: IdempotentAnswer, response: HttpResponse) -> None:
     if isinstance(response, Response):
-        kept.body = JSONRenderer().render(response.data).decode() if response.data is not None else ""
-        kept.content_type = "application/json"
+        body = JSONRenderer().render(response.data).decode() if response.data is not None else ""
+        content_type = "application/json"
     else:
-        kept.body = response.content.decode()
-        kept.content_type = response["Content-Type"]
-    kept.status = response.status_code
-    kept.headers = {name: response[name] for name in HEADERS_KEPT if name in response}
-    kept.save(update_fields=["body", "content_type", "status", "headers"])
+        body, content_type = response.content.decode(), response["Content-Type"]
+    IdempotentAnswer.objects.filter(pk=mine.pk).update(
+        body=body,
+        content_type=content_type,
+        status=response.status_code,
+        headers={name: response[name] for name in HEADERS_KEPT if name in response},
+    )
 
 
 def _caller(request: Request) -> str:

@@ -23,7 +23,7 @@ ACTS = {
 class MayUse(BasePermission):
     """The permission of every endpoint; what it asks is written on the view.
 
-    flag: the feature that gates the view (None: none).
+    flag: the feature that gates the view (None: none); those that are on are left on it as `features`.
     scope: the area a key needs, such as "deals": "deals:read" for reading, "deals:write" for the rest.
     permission: what the role must grant: a code such as "deals.change_campaign", or a map from the method, or from the
         view's action, to a code. Without it the queryset's model decides: view, add, change or delete of that model.
@@ -34,7 +34,7 @@ class MayUse(BasePermission):
             return False
         flag = getattr(view, "flag", None)
         if flag:
-            flags.require(flag)
+            view.features = flags.require(flag)
         if isinstance(request.auth, ApiKey):
             act = "read" if request.method in SAFE_METHODS else "write"
             scope = f"{view.scope}:{act}"

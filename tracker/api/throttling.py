@@ -34,13 +34,20 @@ class PerCaller(SimpleRateThrottle):
         self.reset_after = (window + 1) * self.duration - now
         key = f"{self.get_cache_key(request, view)}:{window}"
         try:
-            self.cache.add(key, 0, timeout=self.duration + 1)
-            used = self.cache.incr(key)
+            used = self._count(key)
         except (RedisError, ValueError):
             return True
         remaining = max(0, self.num_requests - used)
         request._request.rate_limit = (self.num_requests, remaining, int(self.reset_after) + 1)
         return used <= self.num_requests
+
+    def _count(self, key: str) -> int:
+        """Count this request in its window, and return how many it has: one call, two for the first of a window."""
+        try:
+            return int(self.cache.incr(key))
+        except ValueError:
+            is_first = self.cache.add(key, 1, timeout=self.duration + 1)
+            return 1 if is_first else int(self.cache.incr(key))
 
     def wait(self) -> float:
         return self.reset_after

@@ -29,6 +29,7 @@ from rest_framework.viewsets import GenericViewSet
 from tracker.api.deprecation import Deprecation
 from tracker.api.etags import Stale, etag_of, matches
 from tracker.api.idempotency import HEADER, METHODS, answered_once
+from tracker.api.telling import Telling
 from tracker.api.throttling import add_headers
 from tracker.lib.actors import Actor
 
@@ -45,6 +46,8 @@ class TrackerMixin:
     untagged: ClassVar[frozenset[str]] = frozenset()
 
     request: Request
+    # What is on in this house, where a flag gates the view.
+    features: frozenset[str]
 
     @property
     def actor(self) -> Actor:
@@ -168,6 +171,12 @@ class TrackerViewSet(TrackerMixin, GenericViewSet):
         if not matches(header, self.tag_of(found)):
             raise Stale
         return found
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a serializer of the view's class; one that only tells is made once for all answers."""
+        if len(args) == 1 and kwargs.keys() <= {"many"}:
+            return Telling(self.get_serializer_class(), args[0], **kwargs)
+        return super().get_serializer(*args, **kwargs)
 
     def lock(self, found: Model) -> None:
         """Hold others back from the object until the change is made; in the order in which the services lock."""

@@ -16,7 +16,6 @@ from tracker.dashboards.ops.page import OPS
 from tracker.dashboards.pages import CARDS, Dashboard, cards_on
 from tracker.dashboards.scope import LONGEST_DAYS
 from tracker.dashboards.version import page_tag, stamps_of
-from tracker.flags.services import switched_on
 from tracker.lib import words
 
 PERIOD = [
@@ -48,9 +47,8 @@ class DashboardView(TrackerView):
         if tag and request.headers.get("If-None-Match") == tag:
             return Response(status=304, headers=headers)
         scope = self.dashboard.scope_of(request.user, request.query_params, at=self.now)
-        features = switched_on()
-        cards = [card for card in cards_on(self.dashboard, features) if card.as_json]
-        figures = figures_of(cards, scope, stamps=stamps, features=features, relative=relative, may_keep=may_keep)
+        cards = [card for card in cards_on(self.dashboard, self.features) if card.as_json]
+        figures = figures_of(cards, scope, stamps=stamps, features=self.features, relative=relative, may_keep=may_keep)
         body: dict[str, Any] = {
             "generated_at": self.now.isoformat(),
             "currency": words.house_currency(),

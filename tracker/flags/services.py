@@ -27,10 +27,14 @@ def switched_on() -> frozenset[str]:
     )
 
 
-def require(flag: str) -> None:
-    """Raise Forbidden("feature_disabled") naming the flag, unless the feature is on here."""
-    if not is_on(flag):
+def require(flag: str) -> frozenset[str]:
+    """Return every feature that is on here; raise Forbidden("feature_disabled") naming the flag unless it is one."""
+    if flag not in settings.FEATURE_FLAGS:
+        raise KeyError(flag)
+    features = switched_on()
+    if flag not in features:
         raise Forbidden("feature_disabled", f"This feature is switched off here ({flag}).", flag=flag)
+    return features
 
 
 @transaction.atomic
