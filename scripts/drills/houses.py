@@ -19,7 +19,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from django_tenants.utils import tenant_context  # noqa: E402
 
-from metrics.services import DayOfEpisode, record_metrics  # noqa: E402
+from metrics.services import DayOfEpisode, record_metrics, refresh_metrics_daily  # noqa: E402
 from tests.factories import make_ad_unit, make_campaign, make_episode, make_podcast, make_sponsor  # noqa: E402
 from tracker.accounts.services import create_api_key  # noqa: E402
 from tracker.lib.actors import SYSTEM  # noqa: E402
@@ -60,6 +60,7 @@ def make_house(slug: str, *, to_sell: int, older: int) -> dict[str, object]:
             of_past.append(str(one.pk))
             reported += figures(one.pk, YEAR, now.date())
         record_metrics(rows=reported, at=now)
+        refresh_metrics_daily(by=SYSTEM, at=now)
         unit = make_ad_unit(show)
         episodes = [make_episode(show, drops_at=drop + timedelta(hours=n)).pk for n in range(to_sell)]
         sponsor = make_sponsor(name=f"Sponsor of {slug}")
