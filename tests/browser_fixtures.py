@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -17,6 +18,8 @@ from tests.servers import STATE
 from tests.sessions import session_of
 from tracker.stack.state import PROJECT
 
+# A page of the site on which nothing happens.
+STILL = "/static/img/favicon.svg"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -85,10 +88,10 @@ def _chromium() -> Iterator[object]:
 
     # Playwright keeps an event loop in this thread from here on, which Django takes for asynchronous code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    # One process for pages is enough for one tab: the browser would keep a second one ready for the next page.
+    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--renderer-process-limit=1"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         yield browser
         browser.close()
 
@@ -122,7 +125,10 @@ def page(live_site, _window) -> Iterator[object]:
 
 
 def _forget(tab) -> None:
-    """Leave nothing of a test in the window: neither who was signed in nor what pages keep in the browser."""
+    """Leave nothing of a test in the window: neither who was signed in nor what pages keep in the browser.
+
+    The tab stays on the site: whatever page follows an empty one, the browser starts another process for it.
+    """
     from playwright.sync_api import Error
 
     tab.context.clear_cookies()
@@ -130,7 +136,8 @@ def _forget(tab) -> None:
         if tab.url.startswith("http"):
             tab.evaluate("localStorage.clear(), sessionStorage.clear()")
         tab.mouse.move(0, 0)
-        tab.goto("about:blank")
+        site = urlsplit(tab.url)
+        tab.goto(f"{site.scheme}://{site.netloc}{STILL}" if site.scheme == "http" else "about:blank")
     except Error:
         # Crashed, or on its way elsewhere: the next test opens another.
         tab.close()

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Page
+if TYPE_CHECKING:  # loaded by whoever opens a browser, not by everybody who looks for tests
+    from playwright.sync_api import Page
 
 AXE = (Path(__file__).parent / "vendor/axe.min.js").read_text()
 OPTIONS = {
@@ -19,7 +21,9 @@ EVERY_RULE = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-prac
 DRAWN = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
 
 
-def violations(page: Page, *, rules: list[str] = EVERY_RULE, part: str = "html", but: Sequence[str] = ()) -> list[str]:
+def violations(
+    page: "Page", *, rules: list[str] = EVERY_RULE, part: str = "html", but: Sequence[str] = ()
+) -> list[str]:
     """Return what axe-core finds on the page as it stands: one line for each rule with the places that break it.
 
     `part` and `but` are selectors: of what is judged, and of what in it is left out.
@@ -36,6 +40,6 @@ def violations(page: Page, *, rules: list[str] = EVERY_RULE, part: str = "html",
     ]
 
 
-def assert_accessible(page: Page, *, part: str = "html") -> None:
+def assert_accessible(page: "Page", *, part: str = "html") -> None:
     found = violations(page, part=part)
     assert found == [], "\n".join(found)

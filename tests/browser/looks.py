@@ -1,10 +1,12 @@
 """The same page as people see it: at a desk and on a telephone, by day and by night, without loading it for each."""
 
 from collections.abc import Iterable, Iterator, Sequence
-
-from playwright.sync_api import Page
+from typing import TYPE_CHECKING
 
 from tests.browser.axe import DRAWN, EVERY_RULE, violations
+
+if TYPE_CHECKING:  # loaded by whoever opens a browser, not by everybody who looks for tests
+    from playwright.sync_api import Page
 
 # Colours hang on the theme, targets on the width: each is seen once in either.
 LOOKS = ((1440, "light"), (390, "dark"))
@@ -31,20 +33,20 @@ FEW_OF_A_KIND = """() => {
 }"""
 
 
-def each_look(page: Page) -> Iterator[str]:
+def each_look(page: "Page") -> Iterator[str]:
     """Show the open page in each width and theme in turn; yield their name, as in `390-dark`."""
     for width, theme in LOOKS:
         put_on(page, width, theme)
         yield f"{width}-{theme}"
 
 
-def put_on(page: Page, width: int, theme: str) -> None:
+def put_on(page: "Page", width: int, theme: str) -> None:
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate(PUT_ON, theme == "dark")
 
 
-def leave_few_of_a_kind(page: Page) -> None:
+def leave_few_of_a_kind(page: "Page") -> None:
     """Leave two lines of each kind in every table, list and chart: those whose markup differs by words and addresses.
 
     Each would be judged alike, at the same price. The page is not to be used afterwards.
@@ -52,7 +54,7 @@ def leave_few_of_a_kind(page: Page) -> None:
     page.evaluate(FEW_OF_A_KIND)
 
 
-def inaccessible(page: Page, *, part: str = "html", but: Sequence[str] = (), markup_once: bool = True) -> list[str]:
+def inaccessible(page: "Page", *, part: str = "html", but: Sequence[str] = (), markup_once: bool = True) -> list[str]:
     """Return what is not accessible on the open page in any look.
 
     What its markup says is judged at the desk, where all of it is shown; `markup_once=False` judges it in each look.
@@ -64,7 +66,7 @@ def inaccessible(page: Page, *, part: str = "html", but: Sequence[str] = (), mar
     return found
 
 
-def too_wide(page: Page, widths: Iterable[int] = WIDTHS) -> list[str]:
+def too_wide(page: "Page", widths: Iterable[int] = WIDTHS) -> list[str]:
     """Return the widths at which the open page scrolls sideways."""
     found = []
     for width in widths:
@@ -74,7 +76,7 @@ def too_wide(page: Page, widths: Iterable[int] = WIDTHS) -> list[str]:
     return found
 
 
-def assert_well_made(page: Page, *, part: str = "html") -> None:
+def assert_well_made(page: "Page", *, part: str = "html") -> None:
     """The open page is accessible in both themes and never wider than the screen."""
     width = page.viewport_size["width"]
     found = too_wide(page) + inaccessible(page, part=part)
