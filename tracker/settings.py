@@ -418,3 +418,6 @@ GOOGLE_SHEETS_CREDENTIALS_PATH = env("GOOGLE_SHEETS_CREDENTIALS_PATH", default="
 EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="tracker@localhost")
+
+# --- queue: whoever has settings has the app that sends tasks; the launcher (tracker/stack) starts without either -----
+from tracker.celery import app as celery_app  # noqa: E402, F401

@@ -17,6 +17,7 @@ OPERATOR = Actor(kind="system", id="command", label="Command line")
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # they read every page of the product, which is not needed here
     help = "Make an API key in a tenant and print it once, alone on the last line."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -10,6 +10,7 @@ from tracker.tenants.services import ensure_platform
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # they read every page of the product, which is not needed here
     help = "Make the platform's own tenant and, with --admin-email, a person who may run it. Safe to run again."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # they read every page of the product, which is not needed here
     help = (
         "Migrate, make the platform's tenant and, with --demo FILE, the demo tenant, whose logins go into the file. "
         "Safe to run again. Prints how long each step took."

@@ -11,6 +11,7 @@ from tracker.tenants.services import set_tenant_status
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # they read every page of the product, which is not needed here
     help = "Suspend a tenant: its pages and calls answer 403, its jobs rest, its data stays. --reopen ends that."
 
     def add_arguments(self, parser: CommandParser) -> None:
