@@ -8,6 +8,8 @@ from django.db import close_old_connections, connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 from tenant_schemas_celery.app import CeleryApp
 
+from tracker.lib.garbage import settle_in
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tracker.settings")
 
 
@@ -22,6 +24,12 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 app.autodiscover_tasks(related_name="provisioning")
+
+
+@signals.worker_process_init.connect
+def settle(**_signal: Any) -> None:
+    """Begin a worker's process as a web process begins. Receives `worker_process_init`."""
+    settle_in()
 
 
 @signals.task_postrun.connect

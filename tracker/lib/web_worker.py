@@ -5,7 +5,6 @@ out: for those seconds the kernel still accepts callers whom nobody will answer.
 closes the door, so that the next caller is refused at once and a proxy asks another host.
 """
 
-import gc
 import select
 import sys
 from typing import Any
@@ -14,11 +13,11 @@ from django.conf import settings
 from django.urls import get_resolver
 from gunicorn.workers.gthread import ThreadWorker
 
+from tracker.lib.garbage import settle_in
+
 # A request asks the database some twenty times, and after each answer waits until the thread that is at work lets go.
 # By the interpreter's own 5 ms that is a tenth of a second beside one busy thread.
 SWITCH_SECONDS = 0.0005
-# A dashboard makes and drops tens of thousands of objects, none of which is garbage that only a round finds.
-GARBAGE_ROUNDS = (20_000, 20, 50)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -26,9 +25,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Load what the first request would wait for, keep it out of the cycle collector's rounds, and serve."""
         for urls in (settings.ROOT_URLCONF, settings.PUBLIC_SCHEMA_URLCONF):
             _ = get_resolver(urls).url_patterns
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GARBAGE_ROUNDS)
+        settle_in()
         sys.setswitchinterval(SWITCH_SECONDS)
         super().run()
 
