@@ -13,7 +13,7 @@ from scripts.drills.hosts import Installation
 
 TICK = os.sysconf("SC_CLK_TCK")
 LOOK_SECONDS = 1.0
-POSTGRES, DRILL = "PostgreSQL", "the drill itself"
+POSTGRES, DRILL, OTHERS = "PostgreSQL", "the drill itself", "other work on this machine"
 
 
 class Cores:
@@ -31,17 +31,18 @@ class Cores:
         self._looking = threading.Thread(target=self._look_often, daemon=True)
 
     def begin(self) -> None:
-        self._began, self._before = time.monotonic(), self._spent()
+        self._began, self._before, self._machine_before = time.monotonic(), self._spent(), _machine()
         self._looking.start()
 
     def end(self) -> dict[str, float]:
-        """Return by part the cores it kept busy, 1.0 being one of them all the time; the largest first."""
+        """Return by part the cores it kept busy, 1.0 being one of them all the time; the largest first, others last."""
         self._over.set()
         self._looking.join()
         spent, took = self._spent() - self._before, time.monotonic() - self._began
+        others = max(0.0, _machine() - self._machine_before - sum(spent.values()))
         asked = {f"{POSTGRES} for {part}": seconds for part, seconds in self._asked_by.items()}
         spent = spent + Counter(asked) - Counter({POSTGRES: sum(asked.values())})
-        return {part: seconds / took for part, seconds in spent.most_common()}
+        return {part: seconds / took for part, seconds in [*spent.most_common(), (OTHERS, others)]}
 
     def _spent(self) -> Counter[str]:
         processes = _processes()
@@ -78,6 +79,12 @@ class Process:
     parent: int
     seconds: float
     of_ended: float
+
+
+def _machine() -> float:
+    """Return the seconds in which cores of this machine were busy since it started, whoever kept them so."""
+    user, nice, system, _idle, _waiting, *interrupts = map(int, Path("/proc/stat").read_text().split()[1:8])
+    return (user + nice + system + sum(interrupts)) / TICK
 
 
 def _processes() -> dict[int, Process]:

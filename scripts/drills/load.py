@@ -21,11 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from benchmarks.measuring import Verdicts
 from scripts.drills.besides import Besides
-from scripts.drills.cores import Cores
+from scripts.drills.cores import OTHERS, Cores
 from scripts.drills.hosts import Address, Installation, answers, installation, wait
 from scripts.drills.network import network_of
-from scripts.drills.traffic import Neighbours, Tally, Traffic
+from scripts.drills.traffic import MIX, Neighbours, Tally, Traffic
 
+# What other work may take of the cores, as a share, before the times say more of it than of the product.
+ALONE = 0.1
 HOSTS = ["web-a", "web-b", "worker-a", "worker-b"]
 
 
@@ -35,6 +37,8 @@ def main() -> int:
     parser.add_argument("--tenants", type=int, default=50)
     parser.add_argument("--rate", type=float, default=20, help="requests a second, all hosts together")
     parser.add_argument("--facts", type=int, default=1_000_000, help="daily figures in all houses together")
+    parser.add_argument("--dashboards", type=float, default=300, help="most milliseconds of their p95")
+    parser.add_argument("--bookings", type=float, default=150, help="most milliseconds of their p95, made and read")
     given = parser.parse_args()
     sizes = 0 < given.minutes <= 60 and 2 <= given.tenants <= 99 and 0 <= given.facts <= 10**7
     if not sizes or not 0 < given.rate <= 200:
@@ -63,18 +67,31 @@ def run(drill: Installation, given: argparse.Namespace) -> int:
     tally = Traffic(houses, drill.webs, rate=given.rate, seconds=given.minutes * 60).run()
     besides.end()
     busy = cores.end()
+    waited = drill.drained(list(houses))
+    verdicts = Verdicts()
     print(f"  cores kept busy: {sum(busy.values()):.2f} of {os.cpu_count()}")
     for part, cores_of_it in busy.items():
         print(f"    {part:28} {cores_of_it:5.2f}")
-    waited = drill.drained(list(houses))
-    verdicts = Verdicts()
     print(f"  meanwhile {besides.rows:,} rows were imported, and the view refreshed, over and over in one house:")
     verdicts.limit("large imports that ended while the traffic ran", len(besides.imports), "", at_least=1)
     verdicts.limit("refreshes that ended while the traffic ran", len(besides.refreshes), "", at_least=1)
     tally.accepted["uploads"] += besides.sent
     judge(verdicts, drill, list(houses), tally, waited, given)
+    hold(verdicts, tally, busy[OTHERS], given)
     greed(verdicts, drill, houses)
     return verdicts.code
+
+
+def hold(verdicts: Verdicts, tally: Tally, others: float, given: argparse.Namespace) -> None:
+    """Judge how long pages and bookings took; only told where other work had more than a little of the cores."""
+    kinds = {"dashboards": [kind for kind in MIX if kind.startswith("dashboard")], "bookings": ["book", "booking"]}
+    for what, names in kinds.items():
+        found = p([one for name in names for one in tally.seconds.get(name, [])], 95)
+        limit = getattr(given, what)
+        if others <= ALONE * (os.cpu_count() or 1):
+            verdicts.limit(f"p95 of {what}", found, "ms", at_most=limit)
+        else:
+            print(f"  not judged beside other work: p95 of {what} {found:.0f} ms of {limit:g} ms")
 
 
 def greed(verdicts: Verdicts, drill: Installation, houses: dict[str, dict]) -> None:
@@ -101,17 +118,11 @@ def judge(
         print(f"  {kind:20} {len(seconds):6}   median {p(seconds, 50):6.0f} ms   p95 {p(seconds, 95):6.0f} ms{same}")
     for words, count in tally.wrong.most_common(10):
         print(f"  {count} x {words}")
-    dashboards = [one for kind in tally.seconds if kind.startswith("dashboard") for one in tally.seconds[kind]]
-    bookings = [one for kind in ("book", "booking") for one in tally.seconds.get(kind, [])]
     everything = [one for seconds in tally.seconds.values() for one in seconds]
     verdicts.limit("requests that were answered wrongly or not at all", sum(tally.wrong.values()), "", at_most=0)
     verdicts.limit("answers that showed another tenant", tally.foreign, "", at_most=0)
     verdicts.limit("requests, of those planned", 100 * asked / (given.minutes * 60 * given.rate), "%", at_least=85)
     verdicts.limit("p95 of all requests", p(everything, 95), "ms", at_most=500)
-    # Aims: what a page takes depends on the machine, so a miss is told and does not fail the drill.
-    for what, seconds, aim in (("dashboards", dashboards, 300), ("bookings made and read", bookings, 150)):
-        found = p(seconds, 95)
-        print(f"  {'reached' if found <= aim else 'not yet'} the aim for {what}: p95 {found:.0f} ms of {aim} ms")
     moved = sum(n for what, n in tally.accepted.items() if what.startswith("moves"))
     told = drill.count(slugs, "events_outbox WHERE type = 'deal.stage_changed'")
     verdicts.limit("moves of deals without their one event", abs(moved - told), "", at_most=0)
