@@ -68,9 +68,11 @@ def test_everything_imported_is_locked_and_the_product_imports_nothing_of_develo
     )
     ours = {path.name for path in PROJECT.iterdir() if path.is_dir()} | {"manage"}
     # The embedded servers are asked for only where they are installed.
-    for path in PROJECT.rglob("*.py"):
+    # Hidden folders, the virtual environment's among them, are not walked through.
+    folders = [one for one in PROJECT.iterdir() if one.is_dir() and not one.name.startswith(".")]
+    for path in [*PROJECT.glob("*.py"), *(path for one in folders for path in one.rglob("*.py"))]:
         folder = path.relative_to(PROJECT).parts[0]
-        if folder.startswith(".") or "site-packages" in path.parts:
+        if "site-packages" in path.parts:
             continue
         allowed = all_of_it if folder in ("tests", "benchmarks", "scripts") else product
         for name in _imported(path) - ours - set(sys.stdlib_module_names):

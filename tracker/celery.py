@@ -1,4 +1,4 @@
-"""The Celery app. Wiring: loaded by the package so that every process has it."""
+"""The Celery app. Wiring: loaded with the settings, so that every process has it."""
 
 import os
 from typing import Any

@@ -1,11 +1,11 @@
 """What will go says so with every answer and in the description, and a year before it goes."""
 
+import json
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
-import yaml
 from django.core.management import call_command
 
 from metrics.api import PodcastViewSet
@@ -58,11 +58,12 @@ def test_a_view_that_is_no_list_names_the_method(api, monkeypatch, switch_on_all
 
 def test_the_description_marks_what_will_go(monkeypatch, tmp_path):
     monkeypatch.setattr(PodcastViewSet, "deprecated", {"create": GOING})
-    made = tmp_path / "openapi.yaml"
+    made = tmp_path / "openapi.json"
 
-    call_command("spectacular", file=str(made))
+    # Written in a tenth of the time that YAML takes.
+    call_command("spectacular", file=str(made), format="openapi-json")
 
-    paths = yaml.load(made.read_text(), Loader=yaml.CSafeLoader)["paths"]
+    paths = json.loads(made.read_text())["paths"]
     marked = {
         (path, method)
         for path, operations in paths.items()
