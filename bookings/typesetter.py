@@ -7,6 +7,7 @@ page may show besides text stands in ASSETS. It ends when nobody asked for a whi
     python -m bookings.typesetter DESCRIPTOR     the descriptor of a pipe of `multiprocessing.connection`
 """
 
+import atexit
 import logging
 import os
 import signal
@@ -98,9 +99,18 @@ def fonts() -> Any:
     global _loaded_fonts
     folder = getattr(_loaded_fonts, "_folder", None)
     if _loaded_fonts is None or (folder is not None and not any(folder.glob("*"))):
+        if _loaded_fonts is None:
+            atexit.register(_put_away)
         _loaded_fonts = FontConfiguration()
         _sheet.cache_clear()
     return _loaded_fonts
+
+
+def _put_away() -> None:
+    """Let go of the faces while their folder can still be removed: at the interpreter's very end it no longer can."""
+    global _loaded_fonts
+    _loaded_fonts = None
+    _sheet.cache_clear()
 
 
 @cache

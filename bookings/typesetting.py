@@ -33,17 +33,21 @@ class Typesetter:
         """Return the PDF. Raises EOFError or OSError when the process is gone, NotTypeset when the page is at fault."""
         self.pipe.send(page)
         if not self.pipe.poll(MOST_SECONDS):
-            self.end()
+            self.end(patience=0)
             raise NotTypeset(f"not done after {MOST_SECONDS} s")
         content, error = self.pipe.recv()
         if content is None:
             raise NotTypeset(error)
         return bytes(content)
 
-    def end(self) -> None:
+    def end(self, *, patience: float = 2) -> None:
+        """End it: it puts its files away when nobody is there to ask any more; one that goes on is killed."""
         self.pipe.close()
-        self.process.kill()
-        self.process.wait()
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 # One page at a time: a page takes tens of megabytes, and a second typesetter would take a core from the pages.

@@ -62,19 +62,23 @@ def test_an_order_that_cannot_be_typeset_is_told_with_the_way_out(tenant, api, m
     assert "print view" in answer.json()["detail"]
 
 
-def test_a_typesetter_ends_with_the_process_that_started_it():
+@pytest.mark.parametrize("last_words", ["", "time.sleep(60)"], ids=["which ends", "which is killed"])
+def test_a_typesetter_ends_with_the_process_that_started_it_and_leaves_no_files(last_words, tmp_path):
     code = (
         "import time; from bookings import typesetter, typesetting\n"
-        "typesetting.typeset(typesetter.Page('<title>x</title>', (), 'x'))\n"
-        "print(typesetting.own_process(), flush=True); time.sleep(60)"
+        "typesetting.typeset(typesetter.Page('<title>x</title>', (typesetter.ORDER_SHEET,), 'x'))\n"
+        f"print(typesetting.own_process(), flush=True); {last_words}"
     )
-    started = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE)
+    alone = {**os.environ, "TMPDIR": str(tmp_path)}
+    started = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, env=alone, stdout=subprocess.PIPE)
     typesetter = Path(f"/proc/{int(started.stdout.readline())}")
-    started.kill()
-    started.wait()
+    if last_words:
+        started.kill()
+    started.wait(20)
     started.stdout.close()
 
     deadline = time.monotonic() + 20
     while typesetter.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not typesetter.exists()
+    assert list(tmp_path.iterdir()) == []
