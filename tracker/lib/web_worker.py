@@ -7,7 +7,6 @@ closes the door, so that the next caller is refused at once and a proxy asks ano
 
 import select
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +14,6 @@ from django.urls import get_resolver
 from gunicorn.workers.gthread import ThreadWorker
 
 from tracker.lib.garbage import settle_in
-from tracker.lib.warm_threads import warmest_first
 
 # A request asks the database some twenty times, and after each answer waits until the thread that is at work lets go.
 # By the interpreter's own 5 ms that is a tenth of a second beside one busy thread.
@@ -30,9 +28,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         settle_in()
         sys.setswitchinterval(SWITCH_SECONDS)
         super().run()
-
-    def get_thread_pool(self) -> ThreadPoolExecutor:
-        return warmest_first(super().get_thread_pool())
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Receive the word to take connections or not; the last one comes when this process is to end."""
