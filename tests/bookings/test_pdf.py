@@ -1,6 +1,8 @@
 """The insertion order on paper, read back with pypdf: what it says, that it is tagged, that it reads nothing."""
 
+import re
 import subprocess
+from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
@@ -90,6 +92,19 @@ def test_the_paper_says_what_was_booked_to_the_cent(tenant):
     ):
         # Long addresses break over two rows of print.
         assert words.replace(" ", "") in text.replace(" ", ""), words
+
+
+def test_two_lines_over_the_turn_of_a_year_are_two_pages_and_no_figure_runs_into_the_next(tenant):
+    flight = {"flight_start": datetime(2026, 12, 14, tzinfo=UTC), "flight_end": datetime(2027, 1, 25, tzinfo=UTC)}
+    first = a_booking(**flight)
+    unit = make_ad_unit(make_podcast(title="A show with a name that is long enough for two rows"), name="Mid-roll 2")
+    make_booking(campaign=first.campaign, ad_unit=unit, **flight)
+
+    pages = PdfReader(BytesIO(printed(first).content)).pages
+
+    assert len(pages) == 2
+    laid_out = pages[0].extract_text(extraction_mode="layout").replace("\u00a0", " ")
+    assert re.search(r"14 Dec 2026 – 24 Jan 2027 +\d", laid_out), laid_out
 
 
 def test_the_paper_is_tagged_and_has_its_language_and_title(tenant):
