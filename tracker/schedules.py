@@ -29,7 +29,7 @@ SCHEDULES: list[dict[str, object]] = [
 UPKEEP: list[tuple[str, int]] = [
     ("tracker.events.tasks.sweep_outboxes", 15),
     ("etl.tasks.sweep_imports", 15),
-    ("metrics.tasks.sweep_daily_views", 60),
+    ("metrics.tasks.sweep_daily_views", 15),
     ("tracker.automation.tasks.sweep_runs", 60),
     ("tracker.automation.tasks.heartbeat", 30),
     ("tracker.automation.tasks.fan_out_own_hours", 600),

@@ -1,16 +1,17 @@
 """metrics_daily, the view for readers outside: brought up to date once for what was recorded, never in their way."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import psycopg
 import pytest
+from django.contrib.postgres.functions import TransactionNow
 from django.db import connection
-from django.db.models.functions import Now
 from django_tenants.utils import schema_context, tenant_context
 
+from metrics import refreshing
 from metrics.models import DailyMetric, DailyRefresh, DailyRollup
-from metrics.refreshing import GAP, refresh_in_turn
+from metrics.refreshing import refresh_in_turn
 from metrics.services import refresh_metrics_daily
 from metrics.tasks import sweep_daily_views
 from tests.factories import NOON, make_episode, make_rollup
@@ -97,20 +98,63 @@ def _address() -> dict:
     return {name: parts[name] for name in ("host", "port", "user", "password", "dbname") if parts.get(name)}
 
 
-def test_of_a_burst_the_first_shows_at_once_and_the_rest_in_its_turn(tenant, other_tenant):
+def test_of_a_burst_the_first_shows_at_once_and_the_rest_in_its_turn(tenant, other_tenant, monkeypatch):
+    # Each page of the view, 8 KB, stands for a second.
+    monkeypatch.setattr(refreshing, "BYTES_A_SECOND", 8192)
     episode = make_episode()
     make_rollup(episode=episode, day=DAY, downloads=70)
     first = refresh_in_turn(by=SYSTEM, at=NOON)
     make_rollup(episode=episode, day=DAY, downloads=71)
+    pages = pages_of_the_view()
 
+    _refreshed(seconds_ago=pages - 1)
     second, early = refresh_in_turn(by=SYSTEM, at=NOON), sent_by_the_sweep()
-    DailyRefresh.objects.update(refreshed_at=Now() - 2 * GAP)
+    _refreshed(seconds_ago=pages)
     late = sent_by_the_sweep()
     third, after = refresh_in_turn(by=SYSTEM, at=NOON), sent_by_the_sweep()
 
     assert [first, second, third] == ["refreshed", "waiting", "refreshed"]
     assert (early, late, after) == ([], ["acme"], [])
     assert seen(episode) == [(DAY, "host", 71, None)]
+
+
+def test_a_large_view_waits_five_minutes_and_a_small_one_hardly_at_all(tenant, monkeypatch):
+    make_rollup(day=DAY)
+    refresh()
+    make_rollup(day=DAY)
+    _refreshed(seconds_ago=1)
+    small = sent_by_the_sweep()
+    # As if the view were thousands of times its size.
+    monkeypatch.setattr(refreshing, "BYTES_A_SECOND", 1)
+    _refreshed(seconds_ago=299)
+    large = sent_by_the_sweep()
+    _refreshed(seconds_ago=300)
+    after_five_minutes = sent_by_the_sweep()
+
+    assert (small, large, after_five_minutes) == (["acme"], [], ["acme"])
+
+
+def test_a_house_that_lacks_a_table_keeps_no_other_from_its_work(tenant, other_tenant, caplog):
+    make_rollup(day=DAY)
+    with tenant_context(other_tenant):
+        make_rollup(day=DAY)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE beta.metrics_daily_refreshes CASCADE")
+
+    assert sent_by_the_sweep() == ["acme"]
+    assert "Tenant beta lacks a table" in caplog.text
+
+
+def _refreshed(*, seconds_ago: int) -> None:
+    DailyRefresh.objects.update(refreshed_at=TransactionNow() - timedelta(seconds=seconds_ago))
+
+
+def pages_of_the_view() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_relation_size('metrics_daily') / 8192")
+        (pages,) = cursor.fetchone()
+    assert pages > 0
+    return pages
 
 
 def sent_by_the_sweep() -> list[str]:
