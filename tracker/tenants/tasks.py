@@ -1,12 +1,12 @@
 """How work leaves a request: in the tenant that asked for it, after the commit, or not at all."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from celery import Task, shared_task
 from celery.exceptions import OperationalError as BrokerGone
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from kombu.exceptions import OperationalError as QueueGone
 from psycopg import sql
 from tenant_schemas_celery.app import get_schema_name_from_task
@@ -94,10 +94,27 @@ def send_where(look: Callable[[str], sql.Composed], task: Task) -> None:
     `look(schema)` is a SELECT in parentheses that gives the schema's name or no row. All looks are one query, so
     tenants without work cost nothing.
     """
-    looks = [look(schema) for schema in active_tenants().values_list("schema_name", flat=True)]
-    if not looks:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL(" UNION ALL ").join(looks).as_string(cursor.connection))
-        for (schema,) in cursor.fetchall():
-            send_to(schema, task)
+    schemas = list(active_tenants().values_list("schema_name", flat=True))
+    try:
+        waiting = _looked(look, schemas)
+    except ProgrammingError:
+        # One that is not whole must not keep the others from their work.
+        waiting = [found for schema in schemas for found in _looked_at_one(look, schema)]
+    for schema in waiting:
+        send_to(schema, task)
+
+
+def _looked(look: Callable[[str], sql.Composed], schemas: Sequence[str]) -> list[str]:
+    if not schemas:
+        return []
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.SQL(" UNION ALL ").join(map(look, schemas)).as_string(cursor.connection))
+        return [schema for (schema,) in cursor.fetchall()]
+
+
+def _looked_at_one(look: Callable[[str], sql.Composed], schema: str) -> list[str]:
+    try:
+        return _looked(look, [schema])
+    except ProgrammingError:
+        logger.warning("Tenant %s lacks a table that its work is read from; the others go on.", schema)
+        return []
