@@ -29,7 +29,7 @@ def main() -> int:
     verdicts = Verdicts()
     pairs = options.shows * options.sponsors
     with own_database("bench_matches"):
-        _run(cases.prepare, options.shows, options.sponsors)
+        in_child(cases.prepare, options.shows, options.sponsors)
         print(f"\n{options.shows:,} shows × {options.sponsors:,} sponsors = {pairs:,} pairs")
         first = _full_runs(options, verdicts)
         _peers(options, first, pairs, verdicts)
@@ -41,16 +41,16 @@ def main() -> int:
 def _full_runs(options: argparse.Namespace, verdicts: Verdicts) -> dict:
     limit = _repeat(options.repeat, cases.product_alone)
     _line("bare float32 products, one thread", limit)
-    runs = [_run(cases.full_run, None, True) for _ in range(options.repeat)]
+    runs = [in_child(cases.full_run, None, True) for _ in range(options.repeat)]
     first = _middle(runs)
     _line("from packed rows to committed matches", first, limit, "× the products")
-    alone = _run(cases.full_run, 1, True)
+    alone = in_child(cases.full_run, 1, True)
     _line("the same scored by one thread", alone, first, "× as many as it takes")
     again = _repeat(options.repeat, cases.full_run, None, False)
     _line("unchanged, again", again, first, "× the first")
-    some = _middle([_run(cases.changed_podcasts, 10, seed) for seed in range(options.repeat)])
+    some = _middle([in_child(cases.changed_podcasts, 10, seed) for seed in range(options.repeat)])
     _line("ten changed shows", some, first, "× the first")
-    check = _run(cases.full_run, None, False)
+    check = in_child(cases.full_run, None, False)
     verdicts.limit("full run", first["seconds"], "s", at_most=SECONDS)
     verdicts.limit("its peak memory", first["memory"], "MB", at_most=MEGABYTES)
     verdicts.limit("ten changed shows ÷ full run", some["seconds"] / first["seconds"], "", at_most=CHANGED)
@@ -63,19 +63,19 @@ def _full_runs(options: argparse.Namespace, verdicts: Verdicts) -> dict:
 
 def _peers(options: argparse.Namespace, first: dict, pairs: int, verdicts: Verdicts) -> None:
     if options.loops:
-        loops = _scaled(_run(cases.python_loops, options.loops), pairs)
+        loops = _scaled(in_child(cases.python_loops, options.loops), pairs)
         _line(f"plain Python loops (from {options.loops} sponsors)", loops, first, "× the product")
         verdicts.limit("plain Python loops ÷ full run", loops["seconds"] / first["seconds"], "", at_least=LOOPS)
     if options.sql:
-        join = _scaled(_run(cases.sql_join, options.sql), pairs)
+        join = _scaled(in_child(cases.sql_join, options.sql), pairs)
         _line(f"the same as an SQL join (from {options.sql})", join, first, "× the product")
         verdicts.limit("SQL join ÷ full run", join["seconds"] / first["seconds"], "", at_least=SQL)
 
 
 def _workers(verdicts: Verdicts) -> None:
-    single = _run(cases.by_workers, 1)
+    single = in_child(cases.by_workers, 1)
     _line("blocks scored by one worker", single)
-    double = _run(cases.by_workers, 2)
+    double = in_child(cases.by_workers, 2)
     _line("blocks scored by two workers", double, single, "× one worker")
     if single["blocks"] > 1:
         verdicts.limit("two workers ÷ one", double["seconds"] / single["seconds"], "", at_most=TWO_WORKERS)
@@ -94,12 +94,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(case: Callable[..., dict], *arguments: object) -> dict:
-    return in_child(case, *arguments)
-
-
 def _repeat(count: int, case: Callable[..., dict], *arguments: object) -> dict:
-    return _middle([_run(case, *arguments) for _ in range(count)])
+    return _middle([in_child(case, *arguments) for _ in range(count)])
 
 
 def _middle(runs: list[dict]) -> dict:
