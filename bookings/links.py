@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from tracker.lib.errors import DomainError
 from tracker.tenants.context import current_tenant
-from tracker.tenants.models import Domain
+from tracker.tenants.routing import first_host_of
 
 PATH = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,78}[a-z0-9])?")
 OWN_PREFIX = "/go/"
@@ -34,8 +34,7 @@ def vanity_base() -> str:
 def site_address() -> str:
     """Return scheme, host and port of the entered tenant's own site, without a slash at the end."""
     tenant = current_tenant()
-    domain = Domain.objects.filter(tenant_id=tenant.pk).order_by("-is_primary", "pk").first()
-    host = domain.domain if domain else f"{tenant.slug}.{settings.SITE_HOST}"
+    host = first_host_of(tenant) or f"{tenant.slug}.{settings.SITE_HOST}"
     usual = {"http": "80", "https": "443"}.get(settings.SITE_SCHEME)
     port = "" if str(settings.SITE_PORT) in ("", usual) else f":{settings.SITE_PORT}"
     return f"{settings.SITE_SCHEME}://{host}{port}"

@@ -21,14 +21,15 @@ from bookings import services
 from bookings.api.copies import CopyCalls
 from bookings.api.reads import PERMISSIONS, ReadCalls
 from bookings.flights import BARE_DATE, INSTANT, flight_end_of, flight_start_of
-from bookings.models import AdUnit, IOBooking
+from bookings.models import IOBooking
 from bookings.queries.calendar import Wish, avails_for
-from deals.models import Campaign
+from bookings.queries.wished import wished
 from metrics.models import Episode, Podcast
 from tracker.api.etags import Stale
 from tracker.api.schema import A_WORD
 from tracker.api.views import TrackerViewSet, only_bound
 from tracker.lib.errors import Conflict, DomainError, NotFound
+from tracker.tenants.context import current_tenant
 
 LARGEST = 10**15
 LONGEST_WINDOW = 366
@@ -236,16 +237,13 @@ class BookingViewSet(CopyCalls, ReadCalls, RetrieveModelMixin, ListModelMixin, T
         wanted = NewBookingSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         fields = _without_nulls(wanted.validated_data)
-        campaign = self._referred(
-            Campaign.objects.select_related("sponsor__agency", "agency"),
-            fields.pop("campaign_id"),
-            "campaign_id",
-            {"sponsor": "sponsor_id"},
-        )
-        ad_unit = self._referred(
-            AdUnit.objects.select_related("podcast"), fields.pop("ad_unit_id"), "ad_unit_id", {"podcast": "podcast_id"}
-        )
-        fields = self._line(fields, ad_unit, ZoneInfo(services.order_zone_name(campaign)))
+        keys = {name: fields.pop(name, None) for name in ("campaign_id", "ad_unit_id", "episode_id")}
+        found = wished(**keys)
+        campaign = self._in_reach(found.campaign, "campaign_id", sponsor="sponsor_id")
+        ad_unit = self._in_reach(found.ad_unit, "ad_unit_id", podcast="podcast_id")
+        fields = self._flight(fields, ZoneInfo(found.order_zone or current_tenant().time_zone))
+        if keys["episode_id"] is not None:
+            fields["episode"] = self._in_reach(found.episode, "episode_id", podcast="podcast_id")
         booking = services.schedule_booking(campaign=campaign, ad_unit=ad_unit, by=request.user, at=self.now, **fields)
         return self._answer(booking, status=201)
 
@@ -258,7 +256,10 @@ class BookingViewSet(CopyCalls, ReadCalls, RetrieveModelMixin, ListModelMixin, T
         fields = dict(wanted.validated_data)
         whole_show = "episode_id" in fields and fields["episode_id"] is None
         flat_again = "flat_cents" in fields and fields["flat_cents"] is None
-        changes = self._line(_without_nulls(fields), booking.ad_unit, ZoneInfo(booking.order.time_zone))
+        changes = self._flight(_without_nulls(fields), ZoneInfo(booking.order.time_zone))
+        if "episode_id" in changes:
+            episode = Episode.objects.filter(pk=changes.pop("episode_id")).first()
+            changes["episode"] = self._in_reach(episode, "episode_id", podcast="podcast_id")
         changes |= {"episode": None} if whole_show else {}
         changes |= {"flat_cents": None} if flat_again else {}
         with _stale_is_412():
@@ -323,24 +324,23 @@ class BookingViewSet(CopyCalls, ReadCalls, RetrieveModelMixin, ListModelMixin, T
             response["Location"] = f"{self.request.path}/{booking.pk}"
         return response
 
-    def _line(self, fields: dict[str, Any], ad_unit: AdUnit, zone: ZoneInfo) -> dict[str, Any]:
-        """Turn what was sent into what the services take: instants in the order's zone, the episode itself."""
+    def _flight(self, fields: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+        """Turn what was sent into what the services take: instants in the order's zone."""
         if "flight_start" in fields:
             fields["flight_start"] = flight_start_of(fields["flight_start"], zone)
         if "flight_end" in fields:
             fields["flight_end"] = flight_end_of(fields["flight_end"], zone)
-        if "episode_id" in fields:
-            fields["episode"] = self._referred(
-                Episode.objects.all(), fields.pop("episode_id"), "episode_id", {"podcast": "podcast_id"}
-            )
         return fields
 
-    def _referred(self, rows: QuerySet[Any], key: Any, field: str, bound: dict[str, str]) -> Any:
-        """Return the object that a body points at; another house's, or one out of reach, looks like none at all."""
-        # A binding of another kind does not narrow this model: an advertiser's key may name any show's ad unit.
+    def _in_reach(self, found: Any, field: str, **bound: str) -> Any:
+        """Return the object that a body points at; another house's, or one out of reach, looks like none at all.
+
+        bound: {kind of binding: what of the object it must be bound to}. A binding of another kind does not narrow:
+        an advertiser's key may name any show's ad unit.
+        """
         kind = self.request.user.role.bound_to
-        found = (only_bound(rows, self.request.user, bound) if kind in bound else rows).filter(pk=key).first()
-        if found is None:
+        in_reach = kind not in bound or getattr(found, bound[kind], None) in self.request.user.bound_ids(kind)
+        if found is None or not in_reach:
             raise NotFound("not_found", f"There is no such {field.removesuffix('_id')} here.", field=field)
         return found
 

@@ -7,11 +7,12 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from bookings.models import AdUnit, InsertionOrder, IOBooking
+from bookings.models import AdUnit, IOBooking
 from bookings.queries.slots import free_slots
-from bookings.services.codes import attribution_for, claim_code, claim_link
+from bookings.queries.standing import standing
+from bookings.services.codes import Own, attribution_for, claim_code, claim_link
 from bookings.services.facts import note_facts_of_deal
-from bookings.services.orders import draft_order
+from bookings.services.orders import locked_draft
 from bookings.services.retry import retried, sqlstate_of
 from bookings.services.slots import lock_show, take_slot
 from bookings.services.wishes import check_dates, check_wish, hold_end, landing_of, price_of
@@ -20,6 +21,7 @@ from metrics.models import Episode
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor
 from tracker.lib.errors import Conflict, NotFound
+from tracker.lib.rows import insert
 
 Status = IOBooking.Status
 UNIQUE_VIOLATION = "23505"
@@ -61,13 +63,18 @@ def schedule_booking(
     if status != Status.DRAFT:
         check_dates(ad_unit, flight_start, flight_end, at=at, is_record=is_record)
     lock_show(ad_unit.podcast_id)
-    order = draft_order(campaign=campaign, by=by, at=at, podcast=ad_unit.podcast)
+    order = locked_draft(campaign=campaign, by=by, at=at, podcast=ad_unit.podcast)
+    found = standing(order=order, sponsor_id=campaign.sponsor_id, podcast_id=ad_unit.podcast_id)
     attribution = attribution_for(
-        sponsor=campaign.sponsor, podcast=ad_unit.podcast, promo_code=promo_code, vanity_url=vanity_url
+        sponsor=campaign.sponsor,
+        podcast=ad_unit.podcast,
+        promo_code=promo_code,
+        vanity_url=vanity_url,
+        own=Own(found.promo_code, found.vanity_path),
     )
     booking = IOBooking(
         order=order,
-        line_number=_next_line(order),
+        line_number=found.last_line + 1,
         campaign=campaign,
         ad_unit=ad_unit,
         episode=episode,
@@ -90,7 +97,7 @@ def schedule_booking(
         booking.io_id = io_id
     _insert(booking, at)
     if status != Status.DRAFT:
-        take_slot(booking, at=at)
+        take_slot(booking, at=at, is_new=True, separation=found.separation)
     type = "io.scheduled" if status == Status.SCHEDULED else "io.booked"
     emit(type, subject=booking, by=by, at=at, data={**told(booking), "status": str(status)})
     note_facts_of_deal(campaign)
@@ -308,12 +315,10 @@ def _check_changeable(booking: IOBooking, changed: set[str]) -> None:
         raise Conflict("booking_running", message, fields=sorted(fixed))
 
 
-def _next_line(order: InsertionOrder) -> int:
-    last = order.lines.order_by("-line_number").values_list("line_number", flat=True).first()
-    return (last or 0) + 1
-
-
 def _insert(booking: IOBooking, at: datetime) -> None:
+    if insert(booking, unless_taken=True):
+        return
+    # Something is in its way: the same again, for the name of the constraint that says so.
     try:
         with transaction.atomic():
             booking.save(force_insert=True)

@@ -21,16 +21,26 @@ class Attribution(NamedTuple):
     vanity_url: str
 
 
-def attribution_for(*, sponsor: Sponsor, podcast: Podcast, promo_code: str, vanity_url: str) -> Attribution:
+class Own(NamedTuple):
+    """The first code and path of a sponsor on a show; None: there is none yet."""
+
+    code: str | None
+    path: str | None
+
+
+def attribution_for(
+    *, sponsor: Sponsor, podcast: Podcast, promo_code: str, vanity_url: str, own: Own | None = None
+) -> Attribution:
     """Return the code and link of a booking, claimed for its sponsor and show; made where none is given.
 
     The bookings of one sponsor on one show share both. A link on a foreign host is kept as it is, and not claimed.
+    own: what is claimed already, where the caller has looked under the show's lock.
     Raises Conflict("promo_code_taken"), Conflict("vanity_path_taken"), DomainError("promo_code_invalid"),
     DomainError("vanity_url_invalid").
     """
     return Attribution(
-        promo_code=claim_code(sponsor, podcast, promo_code) if promo_code.strip() else _own_code(sponsor, podcast),
-        vanity_url=claim_link(sponsor, podcast, vanity_url) if vanity_url.strip() else _own_link(sponsor, podcast),
+        promo_code=claim_code(sponsor, podcast, promo_code) if promo_code.strip() else _own_code(sponsor, podcast, own),
+        vanity_url=claim_link(sponsor, podcast, vanity_url) if vanity_url.strip() else _own_link(sponsor, podcast, own),
     )
 
 
@@ -68,10 +78,11 @@ def folded(code: str) -> str:
     return unicodedata.normalize("NFKC", code).casefold()
 
 
-def _own_code(sponsor: Sponsor, podcast: Podcast) -> str:
-    known = PromoCode.objects.filter(sponsor=sponsor, podcast=podcast).order_by("created_at").first()
+def _own_code(sponsor: Sponsor, podcast: Podcast, own: Own | None) -> str:
+    codes = PromoCode.objects.filter(sponsor=sponsor, podcast=podcast).order_by("created_at")
+    known = own.code if own else codes.values_list("code", flat=True).first()
     if known is not None:
-        return known.code
+        return known
     stem = suggested_code(podcast.title)
     for count in range(1, MOST_TRIES):
         made = _claimed_code(sponsor, podcast, stem if count == 1 else f"{stem}{count}")
@@ -80,10 +91,11 @@ def _own_code(sponsor: Sponsor, podcast: Podcast) -> str:
     raise Conflict("promo_code_taken", _("No free promo code was found for this show; give one."))
 
 
-def _own_link(sponsor: Sponsor, podcast: Podcast) -> str:
-    known = VanityLink.objects.filter(sponsor=sponsor, podcast=podcast).order_by("created_at").first()
+def _own_link(sponsor: Sponsor, podcast: Podcast, own: Own | None) -> str:
+    links = VanityLink.objects.filter(sponsor=sponsor, podcast=podcast).order_by("created_at")
+    known = own.path if own else links.values_list("path", flat=True).first()
     if known is not None:
-        return address_of(known.path)
+        return address_of(known)
     stem = suggested_path(sponsor.name, podcast.title)
     for count in range(1, MOST_TRIES):
         made = _claimed_link(sponsor, podcast, stem if count == 1 else f"{stem}-{count}")

@@ -15,7 +15,13 @@ from metrics.models import Podcast
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor
 from tracker.lib.errors import Conflict, NotFound
+from tracker.lib.rows import Rows, insert
 from tracker.tenants.context import current_tenant
+
+_DRAFT = Rows(
+    "SELECT {draft} FROM insertion_orders AS draft WHERE campaign_id = %s AND status = 'draft' FOR UPDATE",
+    draft=InsertionOrder,
+)
 
 
 @transaction.atomic
@@ -27,13 +33,24 @@ def draft_order(
     Two at once end with one order: a constraint allows one draft a deal. Emits order.drafted when it made one. The
     measurement of record is the house's, or the source that counts `podcast` most steadily.
     """
-    found = InsertionOrder.objects.select_for_update().filter(campaign=campaign, status=InsertionOrder.Status.DRAFT)
-    order = found.first()
-    if order is not None:
-        return order
+    return locked_draft(campaign=campaign, by=by, at=at, podcast=podcast)
+
+
+def locked_draft(*, campaign: Campaign, by: HasActor | Actor, at: datetime, podcast: Podcast | None) -> InsertionOrder:
+    """Do what draft_order does, in the transaction of the caller, whom a refusal ends as a whole."""
+    while (found := _DRAFT.first([campaign.pk])) is None:
+        order = _new_draft(campaign, podcast, at)
+        if insert(order, unless_taken=True):
+            emit("order.drafted", subject=order, by=by, at=at, data=_told(order))
+            return order
+    draft: InsertionOrder = found[0]
+    return draft
+
+
+def _new_draft(campaign: Campaign, podcast: Podcast | None, at: datetime) -> InsertionOrder:
     profile = order_profile()
     agency = campaign.agency or campaign.sponsor.agency
-    order = InsertionOrder(
+    return InsertionOrder(
         campaign=campaign,
         currency=campaign.currency,
         time_zone=current_tenant().time_zone,
@@ -42,11 +59,6 @@ def draft_order(
         guarantee_days=profile.guarantee_days,
         tolerance_permille=profile.tolerance_permille,
     )
-    made = InsertionOrder.objects.bulk_create([order], ignore_conflicts=True)
-    kept = found.get()
-    if kept.pk == made[0].pk:
-        emit("order.drafted", subject=kept, by=by, at=at, data=_told(kept))
-    return kept
 
 
 # The terms of a draft; parties, currency and zone come with its deal and its lines.

@@ -19,6 +19,7 @@ from metrics.models import Episode
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor
 from tracker.lib.errors import Conflict
+from tracker.lib.rows import insert
 from tracker.tenants.context import lock_key
 
 EXCLUSION_VIOLATION = "23P01"
@@ -44,9 +45,11 @@ def place_of(
     return episodes, DateTimeTZRange(drop, drop, "[]")
 
 
-def take_slot(booking: IOBooking, *, at: datetime) -> SlotClaim:
+def take_slot(booking: IOBooking, *, at: datetime, is_new: bool = False, separation: str | None = None) -> SlotClaim:
     """Take (or move) the slot of a booking. The caller holds the show's lock.
 
+    is_new: the booking was written just now, so there is no claim of it to move. separation: what the house keeps
+    rivals apart by, where the caller knows.
     Raises Conflict("slot_taken") naming what is taken and the next free slots, Conflict("impressions_sold") or
     Conflict("avails_unknown") for a shared unit, Conflict("competitor_in_separation").
     """
@@ -56,10 +59,13 @@ def take_slot(booking: IOBooking, *, at: datetime) -> SlotClaim:
         flight_start=booking.flight_start,
         flight_end=booking.flight_end,
     )
-    _keep_rivals_apart(booking, episodes, during)
-    claim = SlotClaim.objects.filter(booking=booking).first() or SlotClaim(booking=booking)
+    _keep_rivals_apart(booking, episodes, during, separation)
+    known = None if is_new else SlotClaim.objects.filter(booking=booking).first()
+    claim = known or SlotClaim(booking=booking)
     claim.ad_unit = booking.ad_unit
     claim.episodes, claim.during, claim.is_shared = episodes, during, booking.ad_unit.is_shared
+    if known is None and not claim.is_shared and insert(claim, unless_taken=True):
+        return claim  # the constraint has looked at all others
     blocked = claims_meeting(booking.ad_unit, episodes, during, besides=booking, shared=False).first()
     if blocked is not None:
         raise _taken(booking, blocked, at)
@@ -154,21 +160,26 @@ def _taken(booking: IOBooking, met: SlotClaim | None, at: datetime) -> Conflict:
     return Conflict("slot_taken", message, taken=details, next_free=[slot.as_json() for slot in free])
 
 
-def _keep_rivals_apart(booking: IOBooking, episodes: NumericRange, during: DateTimeTZRange) -> None:
-    profile = order_profile()
+def _keep_rivals_apart(
+    booking: IOBooking, episodes: NumericRange, during: DateTimeTZRange, separation: str | None
+) -> None:
     category = booking.campaign.sponsor.category.strip()
-    if profile.separation == OrderProfile.Separation.NONE or not category:
+    if not category:
         return
-    rival = rivals_meeting(booking, category, episodes, during, whole_flight=profile.separation == "flight").first()
+    if separation is None:
+        separation = order_profile().separation
+    if separation == OrderProfile.Separation.NONE:
+        return
+    rival = rivals_meeting(booking, category, episodes, during, whole_flight=separation == "flight").first()
     if rival is None:
         return
-    where = {"episode": _("in the same episode"), "flight": _("on the same show in that flight")}[profile.separation]
+    where = {"episode": _("in the same episode"), "flight": _("on the same show in that flight")}[separation]
     message = _("Another sponsor of the category “%(category)s” is booked %(where)s. Choose another episode or flight.")
     raise Conflict(
         "competitor_in_separation",
         message % {"category": category, "where": where},
         category=category,
-        scope=str(profile.separation),
+        scope=str(separation),
         rival_from=rival.flight_start.isoformat(),
         rival_to=rival.flight_end.isoformat(),
     )

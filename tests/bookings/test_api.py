@@ -234,6 +234,39 @@ def test_a_list_costs_the_same_for_one_row_and_for_three(api):
     assert len(three) == len(one)
 
 
+def test_a_refused_booking_leaves_nothing_but_its_answer(api):
+    podcast, deal = make_podcast(), make_campaign()
+    unit, episode = make_ad_unit(podcast), make_episode(podcast)
+    make_booking(ad_unit=unit, episode=episode)
+    events = Event.objects.count()
+    body = wish(campaign_id=deal.pk, ad_unit_id=unit.pk, episode_id=episode.pk)
+
+    first, second = (
+        api.post("/api/v1/io", body, content_type="application/json", headers={"idempotency-key": "k"}) for _n in "12"
+    )
+
+    assert (first.status_code, first.json()["code"]) == (409, "slot_taken")
+    assert (second.json(), second["Idempotency-Replayed"]) == (first.json(), "true")
+    assert not deal.orders.exists()
+    assert Event.objects.count() == events
+
+
+@pytest.mark.parametrize(("category", "most"), [("", 17), ("Coffee", 18)])
+def test_booking_takes_few_statements_however_many_lines_stand_there(api, category, most):
+    """With its key, flags, idempotency key, locks, audit, event and the facts of its deal."""
+    podcast, campaign = make_podcast(), make_campaign(sponsor=make_sponsor(category=category))
+    unit = make_ad_unit(podcast)
+    for number in range(4):
+        body = wish(campaign_id=campaign.pk, ad_unit_id=unit.pk, episode_id=make_episode(podcast).pk)
+        with CaptureQueriesContext(connection) as asked:
+            answer = api.post(
+                "/api/v1/io", body, content_type="application/json", headers={"idempotency-key": f"k{number}"}
+            )
+        assert answer.status_code == 201
+
+    assert len(asked) <= most, [query["sql"][:200] for query in asked]
+
+
 def test_an_advertiser_sees_only_bookings_of_their_sponsor(api_of, tenant):
     mine, other = make_booking(), make_booking()
     key = api_of(tenant, role="advertiser", bindings={"sponsor": [mine.campaign.sponsor_id]})

@@ -16,8 +16,15 @@ from django.utils.translation import gettext as _
 from tracker.accounts.models import ApiKey, Binding, Role, User
 from tracker.lib.actors import Actor, HasActor, actor_of
 from tracker.lib.errors import Conflict, DomainError
+from tracker.lib.rows import Rows
 
 KEY_MARK = "pst"
+# Each call of a program begins with it.
+_KEY = Rows(
+    "SELECT {found}, {role} FROM api_keys AS found JOIN roles AS role ON role.code = found.role_id WHERE prefix = %s",
+    found=ApiKey,
+    role=Role,
+)
 
 Bindings = Mapping[str, Iterable[uuid.UUID]]
 
@@ -132,9 +139,13 @@ def find_api_key(secret: str) -> ApiKey | None:
     prefix = rest.partition("_")[0]
     if mark != KEY_MARK or not prefix.isalnum() or not prefix.isascii():
         return None
-    key = ApiKey.objects.select_related("role").filter(prefix=prefix).first()
-    if key is None or not hmac.compare_digest(key.key_hash, hash_secret(secret)):
+    row = _KEY.first([prefix])
+    if row is None:
         return None
+    key, role = row
+    if not hmac.compare_digest(key.key_hash, hash_secret(secret)):
+        return None
+    key.role = role
     return key
 
 

@@ -2,9 +2,12 @@
 
 The key's row, the effect and the answer are one transaction. A twin that comes at the same time waits for the
 row of the first and then reads its answer; after a crash neither row nor effect is there, and the retry is the first.
+A refusal takes back the row with whatever had been written, and is then kept by itself, unless a twin was first
+meanwhile: then its answer is the first one.
 """
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +35,7 @@ _FIRST = """
 INSERT INTO idempotent_answers (answer_id, caller, key, request_hash, content_type, headers, body, made_at)
 VALUES (%s, %s, %s, %s, '', '{}', '', %s) ON CONFLICT (caller, key) DO NOTHING RETURNING answer_id
 """
+_KEEP = "UPDATE idempotent_answers SET status = %s, content_type = %s, headers = %s, body = %s WHERE answer_id = %s"
 
 Handler = Callable[[], HttpResponse]
 
@@ -49,30 +53,36 @@ def answered_once(
         raise DomainError(
             "bad_idempotency_key", _("An Idempotency-Key is 1 to 255 printable ASCII characters."), status=400
         )
-    caller, digest = _caller(request), _digest(request)
-    with transaction.atomic():
-        mine = IdempotentAnswer(caller=caller, key=key, request_hash=digest, made_at=at)
-        while not _is_first(mine):
-            kept = IdempotentAnswer.objects.filter(caller=caller, key=key).first()
-            if kept and kept.made_at >= at - KEPT_FOR:
-                return _again(kept, digest)
-            if kept:
-                kept.delete()
-        try:
-            with transaction.atomic():
-                response = handle()
-        except Exception as error:
-            response = refuse(error)
-        if response.status_code in NOT_KEPT or response.streaming:
-            mine.delete()
-        else:
-            _keep(mine, response)
-    return response
+    mine = IdempotentAnswer(caller=_caller(request), key=key, request_hash=_digest(request), made_at=at)
+    try:
+        return _answered_first(mine, handle)
+    except Exception as error:
+        refusal = refuse(error)
+    if refusal.status_code in NOT_KEPT or refusal.streaming:
+        return refusal
+    return _answered_first(mine, lambda: refusal)
 
 
 def forget_old_answers(*, at: datetime) -> int:
     """Delete the answers that nobody may ask for any more. Returns how many went."""
     return IdempotentAnswer.objects.filter(made_at__lt=at - KEPT_FOR).delete()[0]
+
+
+@transaction.atomic
+def _answered_first(mine: IdempotentAnswer, handle: Handler) -> HttpResponse:
+    """Return the answer of `handle` and keep it, or the one that was kept before; what `handle` raises undoes both."""
+    while not _is_first(mine):
+        kept = IdempotentAnswer.objects.filter(caller=mine.caller, key=mine.key).first()
+        if kept and kept.made_at >= mine.made_at - KEPT_FOR:
+            return _again(kept, mine.request_hash)
+        if kept:
+            kept.delete()
+    response = handle()
+    if response.status_code in NOT_KEPT or response.streaming:
+        mine.delete()
+    else:
+        _keep(mine, response)
+    return response
 
 
 def _is_first(mine: IdempotentAnswer) -> bool:
@@ -99,12 +109,9 @@ def _keep(mine: IdempotentAnswer, response: HttpResponse) -> None:
         content_type = "application/json"
     else:
         body, content_type = response.content.decode(), response["Content-Type"]
-    IdempotentAnswer.objects.filter(pk=mine.pk).update(
-        body=body,
-        content_type=content_type,
-        status=response.status_code,
-        headers={name: response[name] for name in HEADERS_KEPT if name in response},
-    )
+    headers = {name: response[name] for name in HEADERS_KEPT if name in response}
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, [response.status_code, content_type, json.dumps(headers), body, mine.pk])
 
 
 def _caller(request: Request) -> str:

@@ -10,6 +10,7 @@ from tracker.events.registry import Listener, listeners_of, subscribe
 from tracker.events.relay import deliver_pending
 from tracker.events.tasks import relay_events
 from tracker.lib.actors import Actor, HasActor, actor_of
+from tracker.lib.rows import insert
 from tracker.tenants.context import process_key
 from tracker.tenants.tasks import enqueue
 
@@ -24,7 +25,7 @@ def emit(
     `data` holds JSON primitives (ids as text, instants as ISO 8601 with offset, money as integer cents).
     After the commit a worker tells the subscribers; a worker that never hears of it finds the row by sweeping.
     """
-    event = Event.objects.create(
+    event = Event(
         type=type,
         subject_type=subject._meta.label_lower,
         subject_id=str(subject.pk),
@@ -32,6 +33,7 @@ def emit(
         at=at,
         data=data or {},
     )
+    insert(event)
     _relay_after_commit()
     return event
 

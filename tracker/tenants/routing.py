@@ -37,6 +37,7 @@ class _Map:
     def __init__(self) -> None:
         self.by_host: dict[str, tuple[float, Route]] = {}
         self.by_schema: dict[str, tuple[float, Tenant]] = {}
+        self.first_hosts: dict[int, tuple[float, str]] = {}
         self.version: int | None = None
         self.looked_at = 0.0
 
@@ -83,10 +84,24 @@ def tenant_of_schema(schema: str) -> Tenant | None:
     return tenant
 
 
+def first_host_of(tenant: Tenant) -> str:
+    """Return the host name that a tenant goes by, from the same memory; empty when it has none."""
+    now = time.monotonic()
+    _drop_when_changed(now)
+    kept = _map.first_hosts.get(tenant.pk)
+    if kept and kept[0] > now:
+        return kept[1]
+    names = Domain.objects.filter(tenant_id=tenant.pk).order_by("-is_primary", "pk").values_list("domain", flat=True)
+    host = names.first() or ""
+    _map.first_hosts[tenant.pk] = (now + KEEP_SECONDS, host)
+    return host
+
+
 def forget() -> None:
     """Drop the map of this process."""
     _map.by_host.clear()
     _map.by_schema.clear()
+    _map.first_hosts.clear()
 
 
 def tenant_changed(**_signal: object) -> None:

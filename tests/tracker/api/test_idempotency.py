@@ -126,28 +126,43 @@ def test_reading_needs_no_key_and_keeps_none(api):
     assert not IdempotentAnswer.objects.exists()
 
 
-def test_two_hundred_at_once_with_one_key_have_one_effect(live_site, api_of, tenant):
-    bearer = api_of(tenant).defaults["HTTP_AUTHORIZATION"]
-    sponsor = make_sponsor()
-    body = dumps({"name": "Autumn", "advertiser_id": str(sponsor.pk)})
+def at_once(live_site, api, path, body, *, key, times):
+    """Send a request so often with one key, twenty at once; return the (status, body) of the answers, counted."""
     headers = {
         "Host": "acme.localhost",
-        "Authorization": bearer,
-        "Idempotency-Key": "two-hundred",
+        "Authorization": api.defaults["HTTP_AUTHORIZATION"],
+        "Idempotency-Key": key,
         "Content-Type": "application/json",
     }
 
     def send(_n: int) -> tuple[int, bytes]:
         connection = HTTPConnection("127.0.0.1", live_site.port, timeout=60)
-        connection.request("POST", DEALS, body, headers)
+        connection.request("POST", path, dumps(body), headers)
         answer = connection.getresponse()
         found = answer.status, answer.read()
         connection.close()
         return found
 
     with ThreadPoolExecutor(20) as pool:
-        answers = Counter(pool.map(send, range(200)))
+        return Counter(pool.map(send, range(times)))
+
+
+def test_two_hundred_at_once_with_one_key_have_one_effect(live_site, api_of, tenant):
+    sponsor = make_sponsor()
+    body = {"name": "Autumn", "advertiser_id": str(sponsor.pk)}
+
+    answers = at_once(live_site, api_of(tenant), DEALS, body, key="two-hundred", times=200)
 
     assert len(answers) == 1, [status for status, _body in answers]
     assert next(iter(answers))[0] == 201
     assert sponsor.campaigns.count() == 1
+
+
+def test_many_at_once_that_are_refused_get_one_refusal(live_site, api_of, tenant):
+    body = {"name": "Autumn", "advertiser_id": str(make_campaign().pk)}
+
+    answers = at_once(live_site, api_of(tenant), DEALS, body, key="refused", times=40)
+
+    assert len(answers) == 1, [status for status, _body in answers]
+    assert next(iter(answers))[0] == 404
+    assert IdempotentAnswer.objects.get().status == 404
