@@ -26,6 +26,12 @@ from tracker.tenants.context import lock_key
 
 # A run that has not ended by then has lost its worker; the next one takes over.
 LOST_AFTER = timedelta(minutes=10)
+# Nearly every change in the house asks it.
+_MARK = """
+INSERT INTO match_stale (kind, subject_id, since)
+SELECT kind, subject_id, %(at)s FROM unnest(%(kinds)s::varchar[], %(subjects)s::uuid[]) AS mark (kind, subject_id)
+ON CONFLICT DO NOTHING
+"""
 
 
 def request_recalculation(
@@ -178,11 +184,13 @@ def recalculate_changed(*, by: HasActor | Actor, at: datetime) -> Run | None:
 
 def mark_stale(*, podcasts: Collection[UUID] = (), sponsors: Collection[UUID] = (), at: datetime) -> int:
     """Note shows and sponsors of which something changed. Returns how many are new on the list."""
-    rows = [Stale(kind=Stale.Kind.PODCAST, subject_id=pk, since=at) for pk in set(podcasts)]
-    rows += [Stale(kind=Stale.Kind.SPONSOR, subject_id=pk, since=at) for pk in set(sponsors)]
-    before = Stale.objects.count()
-    Stale.objects.bulk_create(rows, ignore_conflicts=True)
-    return Stale.objects.count() - before
+    marks = {(str(Stale.Kind.PODCAST), pk) for pk in podcasts} | {(str(Stale.Kind.SPONSOR), pk) for pk in sponsors}
+    if not marks:
+        return 0
+    kinds, subjects = zip(*sorted(marks), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, {"at": at, "kinds": list(kinds), "subjects": list(subjects)})
+        return cursor.rowcount
 
 
 @transaction.atomic

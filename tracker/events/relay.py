@@ -11,6 +11,7 @@ from tracker.accounts.audit import acting
 from tracker.events.models import ENDPOINT_PREFIX, Delivery, Endpoint, Event
 from tracker.events.registry import listener_named, names_for
 from tracker.lib.actors import Actor
+from tracker.lib.rows import Rows
 
 logger = logging.getLogger(__name__)
 
@@ -23,16 +24,29 @@ SELECT EXISTS (SELECT FROM events_outbox WHERE relayed_at IS NULL),
        EXISTS (SELECT FROM event_deliveries
                WHERE status = 'pending' AND next_attempt_at <= %(at)s AND listener NOT LIKE %(endpoints)s)
 """
+_TAKE = """
+WITH fresh AS MATERIALIZED (
+    SELECT seq FROM events_outbox WHERE relayed_at IS NULL ORDER BY seq LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+UPDATE events_outbox AS event SET relayed_at = %(at)s FROM fresh WHERE event.seq = fresh.seq
+RETURNING event.seq, event.type, event.subject_type || ':' || event.subject_id
+"""
 # What `due` says, for subscribers alone.
-_CLAIM = """
-SELECT ours.* FROM event_deliveries AS ours
-WHERE status = 'pending' AND next_attempt_at <= %(at)s AND listener NOT LIKE %(endpoints)s
+_CLAIM = Rows(
+    """
+SELECT {ours}, {event} FROM event_deliveries AS ours JOIN events_outbox AS event ON event.seq = ours.event_id
+WHERE ours.status = 'pending' AND ours.next_attempt_at <= %(at)s AND ours.listener NOT LIKE %(endpoints)s
   AND NOT EXISTS (
     SELECT FROM event_deliveries AS earlier
     WHERE earlier.listener = ours.listener AND earlier.subject_key = ours.subject_key
       AND earlier.event_id < ours.event_id AND earlier.status = 'pending')
-ORDER BY event_id LIMIT 1
+ORDER BY ours.event_id LIMIT 1
 FOR UPDATE OF ours SKIP LOCKED
+""",
+    ours=Delivery,
+    event=Event,
+)
+_FINISH = """
+UPDATE event_deliveries SET status = %s, attempts = %s, finished_at = %s, last_error = %s WHERE delivery_id = %s
 """
 # A subscriber that emits feeds the next round; this many rounds end any circle of subscribers.
 MOST_ROUNDS = 50
@@ -46,34 +60,41 @@ def deliver_pending() -> int:
     calls = 0
     for _round in range(MOST_ROUNDS):
         is_fresh, is_due = _waiting(timezone.now())
-        relayed = relay(at=timezone.now()) if is_fresh else 0
-        told = deliver_due(at=timezone.now()) if is_fresh or is_due else 0
+        relayed, written = _relay(timezone.now()) if is_fresh else (0, 0)
+        # Where nothing else was due there are as many as were written just now, and nobody looks for one more.
+        told = deliver_due(at=timezone.now(), most=None if is_due else written)
         calls += told
         if not relayed and not told:
             break
     return calls
 
 
-@transaction.atomic
 def relay(*, at: datetime) -> int:
     """Write one delivery for each listener of the events that nobody has looked at yet. Returns the events seen."""
-    fresh = Event.objects.filter(relayed_at__isnull=True).order_by("seq").select_for_update(skip_locked=True)
-    events = list(fresh[:BATCH])
+    return _relay(at)[0]
+
+
+@transaction.atomic
+def _relay(at: datetime) -> tuple[int, int]:
+    """Do what relay does; return the events seen and the deliveries written for subscribers."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {"at": at, "batch": BATCH})
+        events = sorted(cursor.fetchall())
     endpoints = list(Endpoint.objects.filter(is_active=True)) if events else []
+    ours = [(seq, name, subject) for seq, type, subject in events for name in names_for(type)]
+    theirs = [(seq, one.listener, subject) for seq, type, subject in events for one in endpoints if one.wants(type)]
     deliveries = [
-        Delivery(event=event, listener=name, subject_key=event.subject_key, next_attempt_at=at)
-        for event in events
-        for name in [*names_for(event.type), *(one.listener for one in endpoints if one.wants(event.type))]
+        Delivery(event_id=seq, listener=name, subject_key=subject, next_attempt_at=at)
+        for seq, name, subject in [*ours, *theirs]
     ]
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
-    Event.objects.filter(seq__in=[event.seq for event in events]).update(relayed_at=at)
-    return len(events)
+    return len(events), len(ours)
 
 
-def deliver_due(*, at: datetime) -> int:
-    """Call the subscribers whose deliveries are due. Returns how many were called, failures included."""
+def deliver_due(*, at: datetime, most: int | None = None) -> int:
+    """Call the subscribers whose deliveries are due, so many at most. Returns how many were called, with failures."""
     calls = 0
-    while _deliver_one(at):
+    while calls != most and _deliver_one(at):
         calls += 1
     return calls
 
@@ -101,10 +122,10 @@ def _deliver_one(at: datetime) -> bool:
     failed: tuple[Delivery, Exception] | None = None
     try:
         with transaction.atomic():
-            claimed = Delivery.objects.raw(_CLAIM, {"at": at, "endpoints": f"{ENDPOINT_PREFIX}%"})
-            delivery = next(iter(claimed), None)
-            if delivery is None:
+            claimed = _CLAIM.first({"at": at, "endpoints": f"{ENDPOINT_PREFIX}%"})
+            if claimed is None:
                 return False
+            delivery, delivery.event = claimed
             failed = _call(delivery, at)
             if failed:
                 raise _Undo
@@ -158,8 +179,5 @@ def send_again(*, delivery: Delivery, at: datetime) -> None:
 
 
 def _finish(delivery: Delivery, status: str, at: datetime, *, error: str = "") -> None:
-    delivery.status = status
-    delivery.attempts += 1
-    delivery.finished_at = at
-    delivery.last_error = error
-    delivery.save(update_fields=["status", "attempts", "finished_at", "last_error"])
+    with connection.cursor() as cursor:
+        cursor.execute(_FINISH, [status, delivery.attempts + 1, at, error, delivery.pk])

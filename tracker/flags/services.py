@@ -15,8 +15,10 @@ def is_on(flag: str) -> bool:
         raise KeyError(flag)
     if _truthy(f"KILL_{flag}"):
         return False
-    own = FlagOverride.objects.filter(flag=flag).values_list("is_on", flat=True).first()
-    return _truthy(flag) if own is None else own
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT is_on FROM flag_overrides WHERE flag = %s", [flag])
+        own = cursor.fetchone()
+    return _truthy(flag) if own is None else own[0]
 
 
 def switched_on() -> frozenset[str]:

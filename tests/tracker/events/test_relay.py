@@ -53,6 +53,25 @@ def test_an_event_is_told_once_and_a_second_look_tells_nothing(salesperson, list
     assert Delivery.objects.get().status == "delivered"
 
 
+def test_telling_an_event_takes_few_statements(salesperson, listener, django_assert_max_num_queries):
+    tell(salesperson, 1)
+
+    # Two looks for what waits; events, endpoints and deliveries; the claim and its end; two transactions.
+    with django_assert_max_num_queries(11):
+        assert deliver_pending() == 1
+
+
+def test_what_failed_and_what_is_new_are_told_in_one_go(salesperson, administrator, listener, heard):
+    first = tell(salesperson, 1, fails=True)
+    deliver_pending()
+    mend(first)
+    Delivery.objects.update(next_attempt_at=timezone.now())
+    tell(administrator, 2)
+
+    assert deliver_pending() == 2
+    assert [line[5:] for line in heard] == ["1", "2"]
+
+
 def test_an_event_without_a_listener_is_done_at_once(salesperson):
     tell(salesperson, 1)
 
