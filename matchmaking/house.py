@@ -40,8 +40,11 @@ class Side:
         if not len(missing):
             return
         raw, rows = store.read_rows(self.kind, ids=None if len(missing) == len(self) else self.ids(missing))
-        at = np.arange(len(self)) if np.array_equal(raw, self.raw) else self.places.of(raw)
-        self.rows[at[at >= 0]] = rows[at >= 0]
+        if np.array_equal(raw, self.raw):
+            self.rows[:] = rows
+        else:
+            at = self.places.of(raw)
+            self.rows[at[at >= 0]] = rows[at >= 0]
         self._is_read[missing] = True
 
     def ids(self, places: np.ndarray) -> list[UUID]:

@@ -31,7 +31,22 @@ def recalculate_all(house: House, *, at: datetime) -> Written:
 
 @collector.paused()
 def settle_all(house: House, by_sponsor: Kept, by_show: Kept, *, at: datetime) -> Written:
-    """Write the lists of a full run: what stands ready too, and the matches that are on them."""
+    """Write the lists of a full run: the matches that are on them, and what stands ready too."""
+    sponsors, shows = np.arange(len(house.sponsors)), np.arange(len(house.shows))
+    wanted = Wanted(
+        _firsts(by_sponsor, by_sponsor.sponsors), _firsts(by_show, by_show.shows), sponsors, shows, sponsors, shows
+    )
+    return settle.settle(
+        house,
+        wanted,
+        stored_at(house, rows.read()),
+        pairs=len(sponsors) * len(shows),
+        at=at,
+        meanwhile=lambda: _write_standing(house, by_sponsor, by_show),
+    )
+
+
+def _write_standing(house: House, by_sponsor: Kept, by_show: Kept) -> None:
     of_sponsors = standing.tables_of(
         house.sponsors, house.shows, owner=by_sponsor.sponsors, other=by_sponsor.shows, scores=by_sponsor.scores
     )
@@ -40,11 +55,6 @@ def settle_all(house: House, by_sponsor: Kept, by_show: Kept, *, at: datetime) -
     )
     standing.write_all(house.sponsors, of_sponsors)
     standing.write_all(house.shows, of_shows)
-    sponsors, shows = np.arange(len(house.sponsors)), np.arange(len(house.shows))
-    wanted = Wanted(
-        _firsts(by_sponsor, by_sponsor.sponsors), _firsts(by_show, by_show.shows), sponsors, shows, sponsors, shows
-    )
-    return settle.settle(house, wanted, stored_at(house, rows.read()), pairs=len(sponsors) * len(shows), at=at)
 
 
 def _firsts(kept: Kept, owners: np.ndarray) -> Kept:

@@ -2,10 +2,11 @@
 
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import chain
 from uuid import UUID
 
 import numpy as np
@@ -15,6 +16,8 @@ from matchmaking import store
 from matchmaking.profiles import SIGNALS
 
 ON_ADVERTISER, ON_PODCAST, ASKED = 1, 2, 4
+# Rows in a piece: some hundred kilobytes, which libpq takes whole.
+TOGETHER = 256
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,9 @@ _COLUMNS = (
     "match_id, advertiser_id, podcast_id, score, confidence, signals, weights_version,"
     " in_advertiser_top, in_podcast_top, is_asked, digest, updated_at, rationale"
 )
-_PIECES = [f' "{name}": 0.000' for name in SIGNALS]
+# Signals in the order in which jsonb keeps its keys, so that the server need not sort them.
+_KEYS = sorted(SIGNALS, key=lambda name: (len(name), name))
+_PIECES = [f' "{name}": 0.000' for name in _KEYS]
 _SIGNALS_WIDTH = sum(map(len, _PIECES)) + 1
 # numeric as PostgreSQL sends it: count of digits (base 10,000), weight, sign, decimals, digits.
 _NUMERIC = np.dtype([(name, ">i2") for name in ("count", "weight", "sign", "decimals", "whole", "rest")])
@@ -77,7 +82,7 @@ _LINE = np.dtype(
     [("n", ">i2"), ("l1", ">i4"), ("match", "V16"), ("l2", ">i4"), ("sponsor", "V16"), ("l3", ">i4")]
     + [("podcast", "V16"), ("l4", ">i4"), ("score", _NUMERIC), ("l5", ">i4"), ("confidence", _NUMERIC)]
     + [("l6", ">i4"), ("jsonb", "u1")]
-    + [(name, f"S{len(piece)}") for name, piece in zip(SIGNALS, _PIECES, strict=True)]
+    + [(name, f"S{len(piece)}") for name, piece in zip(_KEYS, _PIECES, strict=True)]
     + [("close", "S1"), ("l7", ">i4"), ("version", ">i4"), ("l8", ">i4"), ("top", "u1"), ("l9", ">i4"), ("own", "u1")]
     + [("l10", ">i4"), ("asked", "u1"), ("l11", ">i4"), ("digest", ">i8"), ("l12", ">i4"), ("at", ">i8")]
     + [("l13", ">i4")]
@@ -85,7 +90,15 @@ _LINE = np.dtype(
 _LENGTHS = (16, 16, 16, 12, 12, 1 + _SIGNALS_WIDTH, 4, 1, 1, 1, 8, 8)
 
 
-def write(parts: Iterable[Row], *, into_empty: bool, weights_version: int, at: datetime) -> int:
+@dataclass(frozen=True)
+class Lines:
+    """So many rows as binary COPY, in pieces."""
+
+    count: int
+    pieces: list[bytes]
+
+
+def write(parts: Iterable[Lines], *, into_empty: bool) -> int:
     """Write matches, new ones and such whose digest differs. Returns how many rows were written.
 
     into_empty: the table holds none of the pairs, so COPY goes straight into it.
@@ -98,9 +111,9 @@ def write(parts: Iterable[Row], *, into_empty: bool, weights_version: int, at: d
         with cursor.cursor.copy(f"COPY {target} ({_COLUMNS}) FROM STDIN (FORMAT binary)") as copy:
             copy.write(store.COPY_HEADER)
             for part in parts:
-                count += len(part.scores)
-                for chunk in _lines(part, weights_version, at):
-                    copy.write(chunk)
+                count += part.count
+                for piece in part.pieces:
+                    copy.write(piece)
             copy.write(store.COPY_TRAILER)
         if into_empty:
             return count
@@ -139,28 +152,28 @@ def delete(stored: Stored, gone: np.ndarray) -> int:
         return cursor.rowcount
 
 
-def _lines(part: Row, weights_version: int, at: datetime, size: int = 1024) -> Iterator[bytes]:
-    """Yield rows as binary COPY, some at a time: all but the rationale has one width."""
-    lines = np.zeros(len(part.scores), _LINE)
-    lines["n"] = len(_LENGTHS) + 1
+def lines(part: Row, *, weights_version: int, at: datetime) -> Lines:
+    """Return rows as binary COPY: all but the rationale has one width."""
+    out = np.zeros(len(part.scores), _LINE)
+    out["n"] = len(_LENGTHS) + 1
     for number, length in enumerate(_LENGTHS, start=1):
-        lines[f"l{number}"] = length
-    lines["match"] = _new_keys(len(lines))
-    lines["sponsor"], lines["podcast"] = part.sponsors, part.podcasts
-    _numeric(lines["score"], part.scores, decimals=2)
-    _numeric(lines["confidence"], part.confidence, decimals=3)
-    _signals(lines, part.signals)
-    lines["version"], lines["digest"] = weights_version, part.digests
+        out[f"l{number}"] = length
+    out["match"] = _new_keys(len(out))
+    out["sponsor"], out["podcast"] = part.sponsors, part.podcasts
+    _numeric(out["score"], part.scores, decimals=2)
+    _numeric(out["confidence"], part.confidence, decimals=3)
+    _signals(out, part.signals)
+    out["version"], out["digest"] = weights_version, part.digests
     for name, flag in (("top", ON_ADVERTISER), ("own", ON_PODCAST), ("asked", ASKED)):
-        lines[name] = (part.flags & flag) > 0
-    lines["at"] = (at.astimezone(UTC) - datetime(2000, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    lines["l13"] = np.fromiter(map(len, part.rationale), np.int64, len(lines))
-    data, width = lines.tobytes(), _LINE.itemsize
-    for start in range(0, len(lines), size):
-        pieces: list[bytes] = []
-        for index, words in enumerate(part.rationale[start : start + size], start=start):
-            pieces += (data[index * width : (index + 1) * width], words)
-        yield b"".join(pieces)
+        out[name] = (part.flags & flag) > 0
+    out["at"] = (at.astimezone(UTC) - datetime(2000, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    out["l13"] = np.fromiter(map(len, part.rationale), np.int64, len(out))
+    data, width = out.tobytes(), _LINE.itemsize
+    every = [data[start : start + width] for start in range(0, len(data), width)]
+    both = list(chain.from_iterable(zip(every, part.rationale, strict=True)))
+    return Lines(
+        len(out), [b"".join(both[start : start + 2 * TOGETHER]) for start in range(0, len(both), 2 * TOGETHER)]
+    )
 
 
 def _numeric(out: np.ndarray, values: np.ndarray, *, decimals: int) -> None:
@@ -173,19 +186,20 @@ def _numeric(out: np.ndarray, values: np.ndarray, *, decimals: int) -> None:
 def _signals(lines: np.ndarray, signals: np.ndarray) -> None:
     """Fill in {"geo_overlap": 0.613, ...}; those without data are blanks, the first of the others opens."""
     lines["jsonb"], lines["close"] = 1, b"}"
-    present = signals >= 0
-    for number, name in enumerate(SIGNALS):
-        lines[name] = _texts(name)[signals[:, number]]
     # The first letter of each piece: what opens or parts; blank where there is nothing.
-    width = _LINE.itemsize
-    letters = lines.view(np.uint8).reshape(len(lines), width)
+    letters = lines.view(np.uint8).reshape(len(lines), _LINE.itemsize)
     opened = np.zeros(len(lines), bool)
-    for number, name in enumerate(SIGNALS):
-        at = _LINE.fields[name][1] if _LINE.fields else 0
-        letters[:, at] = np.where(present[:, number], np.where(opened, ord(","), ord("{")), ord(" "))
-        opened |= present[:, number]
-    at = _LINE.fields[SIGNALS[0]][1] if _LINE.fields else 0
-    letters[~opened, at] = ord("{")
+    for name in _KEYS:
+        values = signals[:, SIGNALS.index(name)]
+        lines[name] = _texts(name)[values]
+        present = values >= 0
+        letters[:, _offset(name)] = np.where(present, np.where(opened, ord(","), ord("{")), ord(" "))
+        opened |= present
+    letters[~opened, _offset(_KEYS[0])] = ord("{")
+
+
+def _offset(name: str) -> int:
+    return _LINE.fields[name][1] if _LINE.fields else 0
 
 
 @cache

@@ -1,8 +1,9 @@
 """From lists to rows of `matches`: what shall stand, against what is stored, and only the difference written."""
 
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,10 +16,10 @@ from matchmaking.best import INELIGIBLE, Kept
 from matchmaking.explain import SLICE, THREADS, Explainer
 from matchmaking.house import House
 from matchmaking.inventory import first_week
-from matchmaking.rows import ASKED, ON_ADVERTISER, ON_PODCAST, Row
+from matchmaking.rows import ASKED, ON_ADVERTISER, ON_PODCAST, Lines, Row
 
 # Slices that are explained ahead of the one being written: the server takes one in while the next is made.
-AHEAD = 4
+AHEAD = 6
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Written:
     kept: int
     written: int
     deleted: int
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -80,14 +85,25 @@ class _Final:
     before: np.ndarray
 
 
-def settle(house: House, wanted: Wanted, stored: Stored, *, pairs: int, at: datetime) -> Written:
-    """Write the difference between the lists as they shall be and the rows that are stored."""
+def settle(
+    house: House,
+    wanted: Wanted,
+    stored: Stored,
+    *,
+    pairs: int,
+    at: datetime,
+    meanwhile: Callable[[], None] = _nothing,
+) -> Written:
+    """Write the difference between the lists as they shall be and the rows that are stored.
+
+    meanwhile: what else is to be written; it is called while the first rows are being explained.
+    """
     final, gone, changed = _final(house, wanted, stored)
     deleted = rows.delete(stored.raw, gone)
     everything = len(wanted.changed_shows) == len(house.shows) and len(wanted.changed_sponsors) == len(house.sponsors)
     into_empty = everything and not len(stored.digests)
     todo = final if everything else _chosen(final, changed)
-    written = write(house, todo, into_empty=into_empty, at=at)
+    written = write(house, todo, into_empty=into_empty, at=at, meanwhile=meanwhile)
     return Written(pairs=pairs, kept=len(final.scores), written=written, deleted=deleted)
 
 
@@ -99,7 +115,7 @@ def _final(house: House, wanted: Wanted, stored: Stored) -> tuple[_Final, np.nda
     stored_keys = np.where(alive, stored.sponsors.astype(np.int64) * width + stored.shows, -1)
     keeps = _kept_flags(house, wanted, stored, alive)
     stays = alive & (keeps > 0)
-    every = _distinct(np.concatenate([keys, stored_keys[stays]]))
+    every = _distinct(np.concatenate([keys, stored_keys[stays]])) if stays.any() else keys
     final_flags, final_scores = np.zeros(len(every), np.int64), np.full(len(every), INELIGIBLE, np.int64)
     at_kept, at_desired = np.searchsorted(every, stored_keys[stays]), np.searchsorted(every, keys)
     final_flags[at_kept] |= keeps[stays]
@@ -164,38 +180,46 @@ def keep_asked(house: House, stored: Stored, *, sponsor: int, show: int, at: dat
     write(house, asked, into_empty=False, at=at)
 
 
-def write(house: House, final: _Final, *, into_empty: bool, at: datetime) -> int:
+def write(
+    house: House, final: _Final, *, into_empty: bool, at: datetime, meanwhile: Callable[[], None] = _nothing
+) -> int:
     """Explain pairs, and write those whose digest is not the one before. Returns how many rows were written."""
     if not len(final.scores):
+        meanwhile()
         return 0
     house.sponsors.read(final.sponsors)
     house.shows.read(final.shows)
     explainer = Explainer(house.as_read(), monday=first_week(at).date(), topic_part=house.topic_part)
     language = translation.get_language()
 
-    def made(start: int) -> Row:
+    def made(start: int) -> Lines:
         with translation.override(language):
-            return _row(house, explainer, final, slice(start, start + SLICE))
+            part = _row(house, explainer, final, slice(start, start + SLICE))
+        return rows.lines(part, weights_version=house.weights.version, at=at)
 
-    return rows.write(
-        _ahead(made, len(final.scores)), into_empty=into_empty, weights_version=house.weights.version, at=at
-    )
+    with _ahead(made, range(0, len(final.scores), SLICE)) as parts:
+        meanwhile()
+        return rows.write(parts, into_empty=into_empty)
 
 
-def _ahead(made, count: int) -> Iterator[Row]:
-    """Yield slices in order, some of them made ahead by threads: NumPy lets go of the interpreter meanwhile."""
-    starts = range(0, count, SLICE)
+@contextmanager
+def _ahead(made: Callable[[int], Lines], starts: range) -> Iterator[Iterator[Lines]]:
+    """Give slices in order, some of them made ahead by threads: NumPy lets go of the interpreter meanwhile."""
     if len(starts) < 2:
-        yield from map(made, starts)
+        yield map(made, starts)
         return
     with ThreadPoolExecutor(THREADS) as pool:
-        waiting: deque[Future[Row]] = deque()
-        for start in starts:
-            waiting.append(pool.submit(made, start))
-            if len(waiting) > AHEAD:
+        waiting = deque(pool.submit(made, start) for start in starts[:AHEAD])
+
+        def in_turn() -> Iterator[Lines]:
+            for start in starts[AHEAD:]:
+                done = waiting.popleft().result()
+                waiting.append(pool.submit(made, start))
+                yield done
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+
+        yield in_turn()
 
 
 def _row(house: House, explainer: Explainer, final: _Final, part: slice) -> Row:
