@@ -61,7 +61,12 @@ def place_in_list(owners: np.ndarray) -> np.ndarray:
 
 def _best_first(owners: np.ndarray, scores: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the order of the best DEPTH of each owner: by owner, then score falling, then the other side's index."""
-    keys = (owners.astype(np.int64) << 40) | ((0x7FFF - scores.astype(np.int64)) << 24) | others
+    # In place, since these are millions of pairs: 24 bits of owner, 16 of score, 24 of the other side.
+    keys = owners.astype(np.int64)
+    keys <<= 16
+    keys |= 0x7FFF - scores.astype(np.int32)
+    keys <<= 24
+    keys |= others
     order = np.argsort(keys, kind="stable")
     return order[place_in_list(owners[order]) < DEPTH]
 
