@@ -13,6 +13,7 @@ from psycopg import sql
 from metrics import services
 from metrics.models import DailyMetric, DailyRefresh, MetricBatch
 from tracker.lib.actors import Actor, HasActor
+from tracker.tenants.context import current_tenant
 
 LONGEST = timedelta(minutes=5)
 # What of a view a second of its gap stands for: 1,000 rows of a small house wait 5 s, 60,000 and more five minutes.
@@ -22,7 +23,8 @@ BYTES_A_SECOND = 20_000
 def refresh_in_turn(*, by: HasActor | Actor, at: datetime) -> str:
     """Refresh metrics_daily as `refresh_metrics_daily` does, or return "waiting" when that was done within the gap."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SELECT NOT {}").format(_gap_is_over(connection.schema_name)))
+        over = _gap_is_over(current_tenant().schema_name)
+        cursor.execute(sql.SQL("SELECT NOT {}").format(over).as_string(cursor.connection))
         (is_early,) = cursor.fetchone()
     if is_early:
         return "waiting"

@@ -16,6 +16,8 @@ from metrics.services import refresh_metrics_daily
 from metrics.tasks import sweep_daily_views
 from tests.factories import NOON, make_episode, make_rollup
 from tracker.events.models import Event
+from tracker.events.relay import deliver_pending
+from tracker.events.services import emit
 from tracker.lib.actors import SYSTEM
 
 DAY = date(2026, 11, 1)
@@ -40,6 +42,16 @@ def test_what_was_recorded_shows_after_one_refresh_and_the_next_has_nothing_to_d
     assert outcomes == ["refreshed", "clean", "clean"]
     assert seen(episode) == [(DAY, "host", 70, None)]
     assert Event.objects.filter(type="metrics_daily.refreshed").count() == 1
+
+
+def test_who_hears_of_an_import_brings_it_up_to_date(salesperson):
+    episode = make_episode()
+    make_rollup(episode=episode, day=DAY, downloads=70)
+    emit("etl.import_completed", subject=episode, by=salesperson, at=NOON)
+
+    deliver_pending()
+
+    assert seen(episode) == [(DAY, "host", 70, None)]
 
 
 def test_a_restated_figure_makes_it_dirty_again(tenant):
