@@ -47,7 +47,9 @@ def test_what_was_recorded_shows_after_one_refresh_and_the_next_has_nothing_to_d
 def test_who_hears_of_an_import_brings_it_up_to_date(salesperson):
     episode = make_episode()
     make_rollup(episode=episode, day=DAY, downloads=70)
-    emit("etl.import_completed", subject=episode, by=salesperson, at=NOON)
+    told = {"import_id": str(episode.pk), "source": "host", "file_name": "october.csv", "kind": "metrics_daily"}
+    told |= {"records_imported": 1, "records_failed": 0}
+    emit("etl.import_completed", subject=episode, by=salesperson, at=NOON, data=told)
 
     deliver_pending()
 
