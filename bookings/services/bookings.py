@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 
 from bookings.models import AdUnit, IOBooking
 from bookings.queries.slots import free_slots
-from bookings.queries.standing import standing
-from bookings.services.codes import Own, attribution_for, claim_code, claim_link
-from bookings.services.facts import note_facts_of_deal
+from bookings.services.codes import attribution_for, claim_code, claim_link
+from bookings.services.facts import note_facts_of_deal, note_new_line
 from bookings.services.orders import locked_draft
 from bookings.services.retry import retried, sqlstate_of
 from bookings.services.slots import lock_show, take_slot
+from bookings.services.standing import lock_and_look
 from bookings.services.wishes import check_dates, check_wish, hold_end, landing_of, price_of
 from deals.models import Campaign
 from metrics.models import Episode
@@ -62,18 +62,21 @@ def schedule_booking(
     check_wish(campaign, ad_unit, episode, flight_start, flight_end, booked_impressions, booked_cpm_cents, status)
     if status != Status.DRAFT:
         check_dates(ad_unit, flight_start, flight_end, at=at, is_record=is_record)
-    lock_show(ad_unit.podcast_id)
-    order = locked_draft(campaign=campaign, by=by, at=at, podcast=ad_unit.podcast)
-    found = standing(order=order, sponsor_id=campaign.sponsor_id, podcast_id=ad_unit.podcast_id)
+    found = lock_and_look(campaign=campaign, podcast_id=ad_unit.podcast_id)
+    if found.order is None:
+        locked_draft(campaign=campaign, by=by, at=at, podcast=ad_unit.podcast)
+        # Another may have made it meanwhile, with lines of its own.
+        found = lock_and_look(campaign=campaign, podcast_id=ad_unit.podcast_id)
+    assert found.order is not None
     attribution = attribution_for(
         sponsor=campaign.sponsor,
         podcast=ad_unit.podcast,
         promo_code=promo_code,
         vanity_url=vanity_url,
-        own=Own(found.promo_code, found.vanity_path),
+        own=found.own,
     )
     booking = IOBooking(
-        order=order,
+        order=found.order,
         line_number=found.last_line + 1,
         campaign=campaign,
         ad_unit=ad_unit,
@@ -100,7 +103,7 @@ def schedule_booking(
         take_slot(booking, at=at, is_new=True, separation=found.separation)
     type = "io.scheduled" if status == Status.SCHEDULED else "io.booked"
     emit(type, subject=booking, by=by, at=at, data={**told(booking), "status": str(status)})
-    note_facts_of_deal(campaign)
+    note_new_line(campaign, booking, found.facts)
     return booking
 
 

@@ -18,8 +18,8 @@ from tracker.lib.errors import Conflict, NotFound
 from tracker.lib.rows import Rows, insert
 from tracker.tenants.context import current_tenant
 
-_DRAFT = Rows(
-    "SELECT {draft} FROM insertion_orders AS draft WHERE campaign_id = %s AND status = 'draft' FOR UPDATE",
+DRAFT = Rows(
+    "SELECT {draft} FROM insertion_orders AS draft WHERE campaign_id = %(deal)s AND status = 'draft' FOR UPDATE",
     draft=InsertionOrder,
 )
 
@@ -38,7 +38,7 @@ def draft_order(
 
 def locked_draft(*, campaign: Campaign, by: HasActor | Actor, at: datetime, podcast: Podcast | None) -> InsertionOrder:
     """Do what draft_order does, in the transaction of the caller, whom a refusal ends as a whole."""
-    while (found := _DRAFT.first([campaign.pk])) is None:
+    while (found := DRAFT.first({"deal": campaign.pk})) is None:
         order = _new_draft(campaign, podcast, at)
         if insert(order, unless_taken=True):
             emit("order.drafted", subject=order, by=by, at=at, data=_told(order))

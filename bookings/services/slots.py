@@ -23,12 +23,18 @@ from tracker.lib.rows import insert
 from tracker.tenants.context import lock_key
 
 EXCLUSION_VIOLATION = "23P01"
+LOCK_SHOW = "SELECT pg_advisory_xact_lock(%(lock)s)"
 
 
 def lock_show(podcast_id: UUID) -> None:
     """Wait until nobody else takes slots of a show; held to the end of the transaction. Always the first lock taken."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key(f"slots:{podcast_id}")])
+        cursor.execute(LOCK_SHOW, {"lock": show_key(podcast_id)})
+
+
+def show_key(podcast_id: UUID) -> int:
+    """Return the number of a show's lock."""
+    return lock_key(f"slots:{podcast_id}")
 
 
 def place_of(

@@ -31,12 +31,12 @@ class Rows:
     def first(self, params: Sequence[Any] | Mapping[str, Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row, or None."""
         with connection.cursor() as cursor:
-            cursor.execute(self._statement, params)
+            cursor.execute(self.statement, params)
             row = cursor.fetchone()
-        return self._read(row) if row is not None else None
+        return self.read(row) if row is not None else None
 
     @cached_property
-    def _statement(self) -> str:
+    def statement(self) -> str:
         columns = {
             name: ", ".join(f'{name}."{field.column}"' for field in model._meta.concrete_fields)
             for name, model in self._models.items()
@@ -52,7 +52,8 @@ class Rows:
             at += size
         return makers
 
-    def _read(self, row: Sequence[Any]) -> tuple[Any, ...]:
+    def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        """Return what a row of the statement holds, for whoever sends it together with others."""
         found = tuple(make(row[begin:end]) for begin, end, make in self._makers)
         return found + tuple(row[self._makers[-1][1] if self._makers else 0 :])
 
