@@ -35,7 +35,7 @@ class PerCaller(SimpleRateThrottle):
         key = f"{self.get_cache_key(request, view)}:{window}"
         try:
             used = self._count(key)
-        except (RedisError, ValueError):
+        except RedisError:
             return True
         remaining = max(0, self.num_requests - used)
         request._request.rate_limit = (self.num_requests, remaining, int(self.reset_after) + 1)
@@ -43,11 +43,13 @@ class PerCaller(SimpleRateThrottle):
 
     def _count(self, key: str) -> int:
         """Count this request in its window, and return how many it has: one call, two for the first of a window."""
-        try:
-            return int(self.cache.incr(key))
-        except ValueError:
-            is_first = self.cache.add(key, 1, timeout=self.duration + 1)
-            return 1 if is_first else int(self.cache.incr(key))
+        # The cache's own incr() asks first whether the key is there: a second call for each request.
+        server = self.cache._cache.get_client(key, write=True)
+        name = self.cache.make_and_validate_key(key)
+        used = int(server.incr(name))
+        if used == 1:
+            server.expire(name, int(self.duration) + 1)
+        return used
 
     def wait(self) -> float:
         return self.reset_after

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 
 from tests.factories import make_user
@@ -150,6 +151,16 @@ def test_a_caller_who_asks_too_often_is_told_when_to_come_back(api, monkeypatch)
     assert [one["RateLimit-Remaining"] for one in answers] == ["2", "1", "0", "0"]
     assert answers[3].json()["code"] == "throttled"
     assert 0 < int(answers[3]["Retry-After"]) <= 61
+
+
+def test_the_count_of_a_window_goes_by_itself(api):
+    server = cache._cache.get_client(None, write=True)
+    api.get(RUNS)
+    api.get(RUNS)
+
+    counts = list(server.scan_iter("*throttle:*"))
+    assert sum(int(server.get(name)) for name in counts) == 2
+    assert all(0 < server.ttl(name) <= 61 for name in counts)
 
 
 def test_one_caller_does_not_use_up_anothers_share(api, api_of, tenant, monkeypatch):
