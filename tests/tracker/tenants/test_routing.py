@@ -162,6 +162,18 @@ def test_knowing_the_tenant_costs_no_query_once_it_is_known(client, tenant, djan
         client.get("/api/v1/nothing-here")
 
 
+def test_the_host_that_a_tenant_goes_by_is_known_until_its_domains_change(tenant, django_assert_num_queries):
+    assert routing.first_host_of(tenant) == "acme.localhost"
+    with django_assert_num_queries(0):
+        routing.first_host_of(tenant)
+
+    own = Domain.objects.create(tenant=tenant, domain="ads.example.org", is_primary=True)
+    assert routing.first_host_of(tenant) == "ads.example.org"
+
+    own.delete()
+    assert routing.first_host_of(tenant) == "acme.localhost"
+
+
 def test_after_a_request_the_connection_is_where_it_was(client, other_tenant):
     with tenant_context(other_tenant):
         client.get("/accounts/login/")
