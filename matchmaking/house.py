@@ -6,6 +6,9 @@ from uuid import UUID
 
 import numpy as np
 
+# np.unique loads it at its first call, which would be in the middle of a run.
+import numpy.ma
+
 from matchmaking import store
 from matchmaking.best import INELIGIBLE
 from matchmaking.engine import PairFacts, Problem, Scorer
