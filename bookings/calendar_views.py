@@ -21,7 +21,7 @@ from bookings.queries.calendar import inventory_calendar
 from bookings.services.feeds import add_feed, feed_of, revoke_feed
 from metrics.models import Podcast
 from tracker.api.views import only_bound
-from tracker.flags import services as flags
+from tracker.flags.pages import features_of
 from tracker.lib.dates import local_day
 from tracker.lib.errors import DomainError, NotFound
 from tracker.tenants.context import tenant_zone
@@ -125,7 +125,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
 
 
 def _require(request: HttpRequest, permission: str) -> None:
-    if not flags.is_on(FLAG):
+    if FLAG not in features_of(request):
         raise Http404
     if not request.user.has_perm(permission):
         raise PermissionDenied

@@ -24,7 +24,7 @@ from deals.forms import SPONSOR_COLUMNS, DealForm, SponsorForm
 from deals.models import Agency, Campaign, Contact, Goal, Sponsor
 from deals.queries import stage_settings
 from deals.rules import StageSetting
-from tracker.flags.services import is_on
+from tracker.flags.pages import features_of
 from tracker.lib import ui, words
 from tracker.lib.admin import BaseAdmin
 from tracker.lib.spreadsheets import InertCsv
@@ -117,7 +117,7 @@ class CampaignAdmin(CsvExport, BaseAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """A deal has its page while the pipeline is switched on, else its form alone."""
-        return PagesFirst if is_on(admin_views.FLAG) else super().get_changelist(request, **kwargs)
+        return PagesFirst if admin_views.FLAG in features_of(request) else super().get_changelist(request, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
         return (*self.fieldsets, self.stage_fieldset) if obj else self.fieldsets
@@ -185,7 +185,7 @@ class CampaignAdmin(CsvExport, BaseAdmin):
 
     def has_move_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         """The stage moves while the pipeline is switched on, for those who may change deals."""
-        return self.has_change_permission(request) and is_on(admin_views.FLAG)
+        return self.has_change_permission(request) and admin_views.FLAG in features_of(request)
 
     @admin.action(description=_("Move chosen deals"), permissions=["move"])
     def move_chosen(self, request: HttpRequest, deals: QuerySet[Campaign]) -> HttpResponse | None:

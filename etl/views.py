@@ -33,7 +33,7 @@ from etl.unpack import CHOSEN_ENCODINGS
 from etl.view_parts import mapping_of, unmatched_of
 from metrics.models import Podcast
 from metrics.queries import episodes_of, shows_in_order
-from tracker.flags.services import is_on
+from tracker.flags.pages import features_of
 from tracker.lib.errors import DomainError
 from tracker.tenants.tasks import enqueue
 
@@ -61,7 +61,7 @@ def import_page(permission: str, *, flag: str = "") -> Callable[[Page], Page]:
         @wraps(view)
         @login_required
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not (is_on(flag) if flag else any(map(is_on, FLAGS))):
+            if features_of(request).isdisjoint([flag] if flag else FLAGS):
                 raise Http404
             if not request.user.has_perm(permission):
                 raise PermissionDenied
@@ -83,8 +83,8 @@ def imports(request: HttpRequest) -> HttpResponse:
         {
             "page": page,
             "progress": {run.pk: progress_of(run) for run in page if not run.is_finished},
-            "may_import": request.user.has_perm("etl.add_import") and is_on(FLAG),
-            "has_sheets": is_on(SHEETS_FLAG),
+            "may_import": request.user.has_perm("etl.add_import") and FLAG in features_of(request),
+            "has_sheets": SHEETS_FLAG in features_of(request),
             "may_feed": request.user.has_perm("metrics.add_podcast"),
             "waiting": queries.waiting_rows().count(),
             "limit_mb": settings.ETL_MAX_UPLOAD_BYTES // 1_000_000,

@@ -15,7 +15,7 @@ from unfold.decorators import display
 from matchmaking.models import Feedback, Match, PlacementRule, Run, Weights
 from matchmaking.services import mark_stale
 from matchmaking.tasks import recalculate_changed
-from tracker.flags.services import is_on
+from tracker.flags.pages import features_of
 from tracker.lib.admin import BaseAdmin, ReadOnlyAdmin
 from tracker.tenants.tasks import enqueue
 
@@ -27,6 +27,10 @@ class MatchAdmin(ReadOnlyAdmin):
     search_fields = ("advertiser__name", "podcast__title")
     ordering = ("-score", "match_id")
 
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """A match has its page while the feature is switched on."""
+        return [one for one in self.list_display if one != "page" or "ENABLE_MATCHMAKING" in features_of(request)]
+
     @display(description=_("score"), ordering="score")
     def shown_score(self, match: Match) -> str:
         return f"{match.score:.1f}"
@@ -36,9 +40,7 @@ class MatchAdmin(ReadOnlyAdmin):
         return f"{match.confidence * 100:.0f} %"
 
     @display(description=_("why"))
-    def page(self, match: Match) -> SafeString | str:
-        if not is_on("ENABLE_MATCHMAKING"):
-            return ""
+    def page(self, match: Match) -> SafeString:
         address = reverse("matchmaking:advertiser", args=[match.advertiser_id])
         return format_html('<a href="{}?show={}">{}</a>', address, match.podcast_id, _("Open"))
 

@@ -29,7 +29,7 @@ from matchmaking.tasks import run_requested
 from metrics.models import Podcast
 from tracker.accounts.models import Role
 from tracker.api.views import only_bound
-from tracker.flags import services as flags
+from tracker.flags.pages import features_of
 from tracker.lib.errors import DomainError
 from tracker.tenants.context import current_tenant
 from tracker.tenants.tasks import enqueue
@@ -270,14 +270,14 @@ def _rights(request: HttpRequest) -> dict[str, bool]:
         "may_recalculate": user.has_perm("matchmaking.recalculate_match"),
         "may_recalculate_all": user.role_id == Role.Code.ADMINISTRATOR,
         "may_weigh": user.has_perm("matchmaking.change_weights"),
-        "may_deal": user.has_perm("deals.add_campaign") and flags.is_on("ENABLE_DEAL_PIPELINE"),
+        "may_deal": user.has_perm("deals.add_campaign") and "ENABLE_DEAL_PIPELINE" in features_of(request),
         "sees_shows": user.role.bound_to != "sponsor",
     }
 
 
 def _require(request: HttpRequest, permission: str) -> None:
     """Refuse while the feature is off (the page is not there), and whoever may not."""
-    if not flags.is_on(FLAG):
+    if FLAG not in features_of(request):
         raise Http404
     if not request.user.has_perm(permission):
         raise PermissionDenied

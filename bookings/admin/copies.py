@@ -13,7 +13,7 @@ from unfold.decorators import display
 from bookings.admin.base import FLAG, BookingsAdmin
 from bookings.models import BookingCopy, CopyAlert
 from bookings.services.copies import propose_copy
-from tracker.flags import services as flags
+from tracker.flags.pages import features_of
 from tracker.lib.forms import ServiceAdmin, ServiceForm
 
 READ, WRITE = "bookings.view_iobooking", "bookings.change_iobooking"
@@ -32,10 +32,10 @@ class _OfBookings:
     """Who may read or write a booking may read or write its copy."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return flags.is_on(FLAG) and bool(request.user.has_perm(READ))
+        return FLAG in features_of(request) and bool(request.user.has_perm(READ))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return flags.is_on(FLAG) and bool(request.user.has_perm(READ))
+        return FLAG in features_of(request) and bool(request.user.has_perm(READ))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # A version is never edited: the next one is written.
@@ -53,7 +53,7 @@ class CopyAdmin(_OfBookings, ServiceAdmin):
     autocomplete_fields = ("booking",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return flags.is_on(FLAG) and bool(request.user.has_perm(WRITE))
+        return FLAG in features_of(request) and bool(request.user.has_perm(WRITE))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BookingCopy]:
         return super().get_queryset(request).select_related("booking__ad_unit__podcast", "booking__campaign__sponsor")

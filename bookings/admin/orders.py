@@ -23,7 +23,7 @@ from bookings.pricing import order_totals
 from bookings.queries.documents import buyers_of
 from bookings.services import send_order
 from bookings.services.logos import png_of
-from tracker.flags import services as flags
+from tracker.flags.pages import features_of
 from tracker.lib.errors import DomainError
 
 
@@ -44,7 +44,7 @@ class LineInline(TabularInline):
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return flags.is_on(FLAG) and super().has_view_permission(request, obj)
+        return FLAG in features_of(request) and super().has_view_permission(request, obj)
 
     @display(description=_("line"))
     def line(self, booking: IOBooking) -> str:
@@ -91,7 +91,7 @@ class OrderAdmin(BookingsAdmin):
         return [*own, *super().get_urls()]
 
     def has_wizard_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return flags.is_on(FLAG) and bool(request.user.has_perm("bookings.add_iobooking"))
+        return FLAG in features_of(request) and bool(request.user.has_perm("bookings.add_iobooking"))
 
     @action(description=_("New order"), icon="add", url_path="new-order", permissions=["wizard"])
     def open_wizard(self, request: HttpRequest) -> HttpResponse:

@@ -23,7 +23,7 @@ from bookings.services import ChosenLine, Judged, book_lines, judge_lines
 from bookings.services.wishes import MOST_CPM_CENTS, MOST_IMPRESSIONS
 from deals.models import Campaign
 from metrics.models import Podcast
-from tracker.flags import services as flags
+from tracker.flags.pages import features_of
 from tracker.lib.dates import local_day
 from tracker.lib.errors import DomainError
 from tracker.tenants.context import tenant_zone
@@ -145,7 +145,7 @@ def _around(request: HttpRequest, model_admin: Any, **more: Any) -> dict[str, An
 
 
 def _check(request: HttpRequest) -> None:
-    if not flags.is_on(FLAG):
+    if FLAG not in features_of(request):
         raise Http404
     if not request.user.has_perm("bookings.add_iobooking"):
         raise PermissionDenied

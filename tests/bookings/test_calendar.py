@@ -25,6 +25,7 @@ from tests.factories import (
     make_sponsor,
     make_user,
 )
+from tracker.flags.services import switch
 from tracker.lib.actors import SYSTEM
 
 DAY = timedelta(days=1)
@@ -222,7 +223,7 @@ def test_the_page_shows_slots_and_leads_to_booking_them(client, login, salespers
     assert f"/inventory/slot?unit={unit.pk}&amp;episode=" in page
 
 
-def test_the_desk_has_the_grid_inside_the_admin(client, login, salesperson, monkeypatch):
+def test_the_desk_has_the_grid_inside_the_admin(client, login, salesperson):
     unit = make_ad_unit(make_podcast(title="Slow Signal", release_weekdays=[0]))
     login(client, salesperson)
 
@@ -230,7 +231,7 @@ def test_the_desk_has_the_grid_inside_the_admin(client, login, salesperson, monk
     assert "Slow Signal" in page
     assert re.search(rf"/inventory/slot\?unit={unit.pk}[^\"]*&amp;desk=1\"", page)
 
-    monkeypatch.setattr("bookings.admin.base.flags.is_on", lambda flag: False)
+    switch(flag="ENABLE_IO_BOOKINGS", on=False)
     assert client.get("/admin/bookings/adunit/calendar/").status_code == 403
 
 

@@ -1,4 +1,7 @@
-"""One whole product for all fault tests of a run: starting it takes longer than any of them."""
+"""One whole product for all fault tests of a run: starting it takes longer than any of them.
+
+It ends with the last of them, since its beat keeps a core half busy.
+"""
 
 import shutil
 import uuid
@@ -10,7 +13,7 @@ from tests.faults.product import Product
 from tests.servers import STATE
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def product(django_db_setup, django_db_blocker) -> Iterator[Product]:
     made = Product(STATE.folder / f"faults-{uuid.uuid4().hex[:8]}")
     try:

@@ -2,11 +2,15 @@
 
 import pytest
 from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_tenants.utils import tenant_context
 
 from tests.factories import make_user
+from tracker.accounts.models import User
 from tracker.lib.admin import platform_admin
+from tracker.tenants.models import Tenant
 
 
 def test_every_list_and_form_of_the_tenants_admin_opens(client, administrator, login, switch_on_all):
@@ -17,6 +21,31 @@ def test_every_list_and_form_of_the_tenants_admin_opens(client, administrator, l
         assert client.get(reverse(f"{name}_changelist"), follow=True).status_code == 200, name
         add = client.get(reverse(f"{name}_add"))
         assert add.status_code == (200 if page.has_add_permission(add.wsgi_request) else 403), name
+
+
+@pytest.mark.own_database
+@pytest.mark.demo_house
+def test_no_list_of_the_admin_asks_more_for_more_rows(client_of, login, database, monkeypatch):
+    demo = Tenant.objects.get(schema_name="demo")
+    with tenant_context(demo):
+        client = login(client_of(demo), User.objects.filter(role="administrator").earliest("email"))
+        client.get("/admin/")  # what a process learns once
+        asked = {
+            model.__name__: [_queries_of_list(client, model, page, rows, monkeypatch) for rows in (1, 20)]
+            for model, page in admin.site._registry.items()
+            if model._default_manager.count() > 2
+        }
+
+    assert len(asked) >= 15
+    assert {name: queries for name, queries in asked.items() if queries[1] > queries[0]} == {}
+
+
+def _queries_of_list(client, model, page, rows, monkeypatch) -> int:
+    monkeypatch.setattr(page, "list_per_page", rows)
+    path = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(path, follow=True).status_code == 200
+    return len(asked)
 
 
 def test_tables_that_all_tenants_share_are_not_in_a_tenants_admin():

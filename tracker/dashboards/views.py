@@ -19,7 +19,7 @@ from tracker.dashboards.checklist import COOKIE as CHECKLIST
 from tracker.dashboards.context import THEMES
 from tracker.dashboards.mails.services import person_of, resume, stop
 from tracker.dashboards.models import MailStop
-from tracker.flags.services import is_on
+from tracker.flags.pages import features_of
 from tracker.lib.errors import NotFound
 from tracker.tenants.models import SLUG, Tenant
 from tracker.tenants.tasks import enqueue
@@ -34,7 +34,7 @@ JOBS = "ENABLE_AUTOMATION_JOBS"
 def root(request: HttpRequest) -> HttpResponse:
     """Lead each kind of person to their page; while the pages are switched off, staff work in the admin."""
     user = request.user
-    if is_on(CARDS):
+    if CARDS in features_of(request):
         if user.role.bound_to == "podcast":  # type: ignore[union-attr]
             return redirect("dashboards:creator")
         if user.role.bound_to == "sponsor":  # type: ignore[union-attr]
@@ -106,7 +106,7 @@ def run_all_jobs(request: HttpRequest) -> HttpResponse:
 
 
 def _may_run(request: HttpRequest) -> None:
-    if not is_on(JOBS):
+    if JOBS not in features_of(request):
         raise Http404
     if not request.user.has_perm("automation.run_job"):  # type: ignore[union-attr]
         raise PermissionDenied
