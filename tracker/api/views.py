@@ -29,9 +29,12 @@ from rest_framework.viewsets import GenericViewSet
 from tracker.api.deprecation import Deprecation
 from tracker.api.etags import Stale, etag_of, matches
 from tracker.api.idempotency import HEADER, METHODS, answered_once
+from tracker.api.strict import take_described_types_only
 from tracker.api.telling import Telling
 from tracker.api.throttling import add_headers
 from tracker.lib.actors import Actor
+
+take_described_types_only()
 
 
 class TrackerMixin:
