@@ -1,7 +1,6 @@
 # The two commands that matter are `make run` and `make test`. `make help` lists the rest.
 
 PORT ?= 8000
-PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -75,7 +74,7 @@ drills: setup ## rolling restart, failing networks, a fleet's migration (about 1
 	@$(BIN)/python scripts/drills/fleet.py --tenants $(or $(TENANTS),200) --kills $(or $(KILLS),10)
 
 audit: ## ask PyPI's advisory database about every locked package (needs the network)
-	@test -x .stack/audit/bin/pip-audit || { $(PYTHON) -m venv .stack/audit && .stack/audit/bin/pip install --quiet pip-audit; }
+	@test -x .stack/audit/bin/pip-audit || { $(BIN)/python -m venv .stack/audit && .stack/audit/bin/pip install --quiet pip-audit; }
 	@.stack/audit/bin/pip-audit --requirement requirements.txt --disable-pip --require-hashes
 
 ci: ## what .ci/run does

@@ -119,7 +119,7 @@ def unpacked(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tracker-restore-") as place:
         try:
             with tarfile.open(path) as packed:
-                packed.extractall(place, filter="data")
+                _extract(packed, Path(place), packed.getmembers())
         except tarfile.TarError as error:
             raise DomainError("not_a_backup", f"{path} is no archive of a tenant.") from error
         yield Path(place)
@@ -250,7 +250,18 @@ def _unpack_files(archive: Path, *, was: str = "", now: str = "") -> None:
                 place = 1 if parts[0] == "clicks" else 0
                 parts[place : place + 1] = [now]
                 member.name = "/".join(parts)
-        packed.extractall(root, members=members, filter="data")
+        _extract(packed, root, members)
+
+
+def _extract(packed: tarfile.TarFile, place: Path, members: list[tarfile.TarInfo]) -> None:
+    """Write members of an archive below a folder. Raises tarfile.TarError when one is no file or lies outside of it."""
+    for member in members:
+        is_inside = (place / member.name).resolve().is_relative_to(place.resolve())
+        if not is_inside or not (member.isfile() or member.isdir()):
+            raise tarfile.TarError(f"{member.name} is nothing that a backup holds.")
+    # Whose files they become and what is on them besides: Python before 3.11.4 has no filter for that.
+    packed.extraction_filter = getattr(tarfile, "data_filter", None)
+    packed.extractall(place, members=members)
 
 
 def _compare_rows(expected: dict[str, dict[str, int]]) -> None:

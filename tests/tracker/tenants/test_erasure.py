@@ -207,6 +207,17 @@ def test_what_is_no_archive_is_refused(house, tmp_path):
         run("restore", str(tmp_path / "acme.tar"))
 
 
+@pytest.mark.parametrize(("name", "kind"), [("../out.txt", tarfile.REGTYPE), ("data.dump", tarfile.SYMTYPE)])
+def test_an_archive_writes_nothing_outside_its_folder(house, tmp_path, name, kind):
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, "/etc/passwd"
+    with tarfile.open(tmp_path / "acme.tar", "w") as packed:
+        packed.addfile(member)
+
+    with pytest.raises(CommandError, match="is no archive of a tenant"):
+        run("restore", str(tmp_path / "acme.tar"))
+
+
 def test_a_suspended_tenant_is_closed_keeps_its_rows_and_opens_again(house, client_of):
     before = checksums("acme")
 
