@@ -18,7 +18,7 @@ from bookings.services.retry import sqlstate_of
 from metrics.models import Episode
 from tracker.events.services import emit
 from tracker.lib.actors import Actor, HasActor
-from tracker.lib.errors import Conflict
+from tracker.lib.errors import Conflict, NotFound
 from tracker.lib.rows import insert
 from tracker.tenants.context import lock_key
 
@@ -51,6 +51,20 @@ def place_of(
     return episodes, DateTimeTZRange(drop, drop, "[]")
 
 
+def _keep_drop(ad_unit: AdUnit, episode: Episode | None) -> None:
+    """Read when the episode of a baked-in line drops, and let nobody move that before the transaction ends.
+
+    Whoever moves a drop moves the claims that stand; one that is written meanwhile would stay where the drop was.
+    Raises NotFound when the episode is gone.
+    """
+    if episode is None or ad_unit.delivery == AdUnit.Delivery.DYNAMIC:
+        return
+    found = Episode.objects.select_for_update(no_key=True).filter(pk=episode.pk).values_list("drops_at").first()
+    if found is None:
+        raise NotFound("not_found", _("There is no such episode any more."))
+    episode.drops_at = found[0]
+
+
 def take_slot(booking: IOBooking, *, at: datetime, is_new: bool = False, separation: str | None = None) -> SlotClaim:
     """Take (or move) the slot of a booking. The caller holds the show's lock.
 
@@ -59,6 +73,7 @@ def take_slot(booking: IOBooking, *, at: datetime, is_new: bool = False, separat
     Raises Conflict("slot_taken") naming what is taken and the next free slots, Conflict("impressions_sold") or
     Conflict("avails_unknown") for a shared unit, Conflict("competitor_in_separation").
     """
+    _keep_drop(booking.ad_unit, booking.episode)
     episodes, during = place_of(
         ad_unit=booking.ad_unit,
         episode=booking.episode,
@@ -109,6 +124,7 @@ def block_slot(
     Emits slot.blocked. Raises Conflict("slot_taken") when it is sold or held already.
     """
     lock_show(ad_unit.podcast_id)
+    _keep_drop(ad_unit, episode)
     episodes, during = place_of(ad_unit=ad_unit, episode=episode, flight_start=flight_start, flight_end=flight_end)
     met = claims_meeting(ad_unit, episodes, during, besides=None, shared=None).first()
     if met is not None:

@@ -251,7 +251,7 @@ def test_a_refused_booking_leaves_nothing_but_its_answer(api):
     assert Event.objects.count() == events
 
 
-@pytest.mark.parametrize(("category", "most"), [("", 14), ("Coffee", 15)])
+@pytest.mark.parametrize(("category", "most"), [("", 15), ("Coffee", 16)])
 def test_booking_takes_few_statements_however_many_lines_stand_there(api, category, most):
     """With its key, flags, idempotency key, locks, audit, event and the facts of its deal."""
     podcast, campaign = make_podcast(), make_campaign(sponsor=make_sponsor(category=category))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,11 +10,13 @@ from threading import Barrier
 from types import SimpleNamespace
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 from django_tenants.utils import tenant_context
 
-from bookings.models import InsertionOrder, IOBooking, PromoCode, VanityLink
-from bookings.services import move_booking, number_order
+from bookings.models import InsertionOrder, IOBooking, PromoCode, SlotClaim, VanityLink
+from bookings.services import block_slot, move_booking, number_order
+from metrics.models import Episode
+from metrics.services import change_episode
 from tests.factories import NOON, make_ad_unit, make_campaign, make_episode, make_order, make_podcast, make_sponsor
 from tracker.events.models import Event
 from tracker.lib.actors import SYSTEM
@@ -193,6 +196,41 @@ def test_episodes_that_move_while_slots_are_sold_never_share_one(tenant, api):
     }
     drops = {booking.episode.drops_at for booking in IOBooking.objects.select_related("episode")}
     assert {booking.claim.during.lower for booking in IOBooking.objects.select_related("claim")} == drops
+
+
+@pytest.mark.parametrize("taking", ["sold", "blocked"])
+def test_a_drop_on_the_move_while_its_slot_is_taken_takes_the_claim_along(tenant, api, taking):
+    unit = make_ad_unit(make_podcast())
+    episode = make_episode(unit.podcast, drops_at=NOON + timedelta(days=40))
+    acts = {
+        "sold": posts(api, [make_campaign()], unit, episode_id=str(episode.pk))[0],
+        "blocked": lambda: block_slot(
+            ad_unit=unit,
+            episode=Episode.objects.get(pk=episode.pk),
+            flight_start=NOON,
+            flight_end=NOON + timedelta(days=1),
+            reason="house",
+            by=SYSTEM,
+            at=NOON,
+        ),
+    }
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            moved = change_episode(episode=episode, drops_at=NOON + timedelta(days=50), by=SYSTEM, at=NOON)
+            taken = pool.submit(at_once, tenant, [acts[taking]])
+            deadline = time.monotonic() + 20
+            while not (taken.done() or somebody_waits_for_me()) and time.monotonic() < deadline:
+                time.sleep(0.01)
+        taken.result()
+
+    assert [claim.during.lower for claim in SlotClaim.objects.all()] == [moved.drops_at]
+
+
+def somebody_waits_for_me() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT bool_or(pg_backend_pid() = ANY(pg_blocking_pids(pid))) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 def test_a_service_that_loses_every_race_says_so(tenant, monkeypatch):
