@@ -17,7 +17,7 @@ from matchmaking.models import PackedSponsor
 from matchmaking.packing import LAYOUT_VERSION
 from matchmaking.partial import Partial
 from matchmaking.settle import Wanted, Written, stored_at
-from tracker.lib import collector
+from tracker.lib.garbage import no_rounds
 
 # From this part of a side on, a run over what changed costs as much as one over everything.
 MOST = 0.2
@@ -29,7 +29,7 @@ def recalculate_all(house: House, *, at: datetime) -> Written:
     return settle_all(house, by_sponsor, by_show, at=at)
 
 
-@collector.paused()
+@no_rounds()
 def settle_all(house: House, by_sponsor: Kept, by_show: Kept, *, at: datetime) -> Written:
     """Write the lists of a full run: the matches that are on them, and what stands ready too."""
     sponsors, shows = np.arange(len(house.sponsors)), np.arange(len(house.shows))

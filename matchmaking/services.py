@@ -19,9 +19,9 @@ from matchmaking.queries import weights_now
 from matchmaking.settle import Written
 from metrics.models import Podcast
 from tracker.events.services import emit
-from tracker.lib import collector
 from tracker.lib.actors import Actor, HasActor, actor_of
 from tracker.lib.errors import DomainError, NotFound
+from tracker.lib.garbage import no_rounds
 from tracker.tenants.context import lock_key
 
 # A run that has not ended by then has lost its worker; the next one takes over.
@@ -253,7 +253,7 @@ def _begin(run: Run, at: datetime) -> Run:
     return run
 
 
-@collector.paused()
+@no_rounds()
 def _recalculate(run: Run, at: datetime) -> Written:
     if run.scope == Run.Scope.ALL or not _can_be_partial():
         _refresh_all(at)

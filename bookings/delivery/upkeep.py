@@ -19,9 +19,9 @@ from bookings.makegoods.services import (
 from bookings.models import DeliverySnapshot, IOBooking, Makegood
 from tracker.automation.registry import JobResult
 from tracker.events.services import emit
-from tracker.lib import collector
 from tracker.lib.actors import Actor
 from tracker.lib.errors import DomainError
+from tracker.lib.garbage import no_rounds
 
 MAKEGOOD_JOB = Actor(kind="job", id="settle-makegoods", label="The pacing job")
 REMIND_DAYS = 3
@@ -32,7 +32,7 @@ _CHUNK = 2_000
 Status = IOBooking.Status
 
 
-@collector.paused()
+@no_rounds()
 def take_snapshots(*, at: datetime) -> JobResult:
     """Keep what is known today of every line that runs or is being settled; a second run of a day corrects it.
 
