@@ -9,6 +9,7 @@ from django_tenants.utils import schema_context
 
 from tests import factories
 from tracker.tenants import fleet
+from tracker.tenants.executor import SchemaExecutor
 from tracker.tenants.fleet import Point
 from tracker.tenants.routing import is_migrated
 from tracker.tenants.services import migrate_tenant
@@ -87,6 +88,19 @@ def test_a_second_run_changes_nothing_and_leaves_the_rows(database, capsys):
     assert capsys.readouterr().out.splitlines() == ["platform: up to date", "acme: up to date", "beta: up to date"]
     with schema_context("acme"):
         booking.refresh_from_db()
+
+
+@pytest.mark.own_database
+def test_what_makes_nothing_in_a_schema_is_only_written_down_there(database, monkeypatch):
+    before, ran = applied("beta"), []
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM beta.django_migrations WHERE app IN ('django_celery_beat', 'auth')")
+    monkeypatch.setattr(SchemaExecutor, "apply_migration", lambda _self, state, migration, **_: ran.append(migration))
+
+    migrate_tenant("beta")
+
+    assert applied("beta") == before
+    assert ran == []
 
 
 @pytest.mark.own_database
