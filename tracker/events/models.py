@@ -114,6 +114,12 @@ class Delivery(models.Model):
             models.Index(
                 fields=["listener", "subject_key", "event"], name="delivery_in_order", condition=Q(status="pending")
             ),
+            # An endpoint that comes back is sent the oldest, again and again, however many wait behind it.
+            models.Index(
+                fields=["listener", "event"],
+                name="delivery_oldest",
+                condition=Q(status="pending", listener__startswith=ENDPOINT_PREFIX),
+            ),
         ]
 
     def __str__(self) -> str:

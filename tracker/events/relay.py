@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -18,11 +19,17 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 # Waits after a failure; after the last one the delivery is given up, shown in the admin and can be sent again.
 GAPS = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600)]
-# Both are asked several times for each event, and written out so that nothing has to be put together for that.
+# Asked with each event, and written out so that nothing has to be put together for that. What is due comes with the
+# oldest first, save what waits behind a failure of its object; what waits behind something due has its turn after that.
 _WAITING = """
-SELECT EXISTS (SELECT FROM events_outbox WHERE relayed_at IS NULL),
-       EXISTS (SELECT FROM event_deliveries
-               WHERE status = 'pending' AND next_attempt_at <= %(at)s AND listener NOT LIKE %(endpoints)s)
+SELECT EXISTS (SELECT FROM events_outbox WHERE relayed_at IS NULL), ARRAY(
+    SELECT delivery_id FROM event_deliveries AS ours
+    WHERE status = 'pending' AND next_attempt_at <= %(at)s AND listener NOT LIKE %(endpoints)s
+      AND NOT EXISTS (
+        SELECT FROM event_deliveries AS failed
+        WHERE failed.listener = ours.listener AND failed.subject_key = ours.subject_key
+          AND failed.event_id < ours.event_id AND failed.status = 'pending' AND failed.next_attempt_at > %(at)s)
+    ORDER BY event_id LIMIT %(batch)s)
 """
 _TAKE = """
 WITH fresh AS MATERIALIZED (
@@ -30,17 +37,17 @@ WITH fresh AS MATERIALIZED (
 UPDATE events_outbox AS event SET relayed_at = %(at)s FROM fresh WHERE event.seq = fresh.seq
 RETURNING event.seq, event.type, event.subject_type || ':' || event.subject_id
 """
-# What `due` says, for subscribers alone.
-_CLAIM = Rows(
+# What `due` says of one delivery. Found by its key alone, so that it costs the same however many wait.
+CLAIM = Rows(
     """
-SELECT {ours}, {event} FROM event_deliveries AS ours JOIN events_outbox AS event ON event.seq = ours.event_id
-WHERE ours.status = 'pending' AND ours.next_attempt_at <= %(at)s AND ours.listener NOT LIKE %(endpoints)s
+WITH ours AS MATERIALIZED (
+    SELECT * FROM event_deliveries WHERE delivery_id = %(delivery)s FOR UPDATE SKIP LOCKED)
+SELECT {ours}, {event} FROM ours JOIN events_outbox AS event ON event.seq = ours.event_id
+WHERE ours.status = 'pending' AND ours.next_attempt_at <= %(at)s
   AND NOT EXISTS (
     SELECT FROM event_deliveries AS earlier
     WHERE earlier.listener = ours.listener AND earlier.subject_key = ours.subject_key
       AND earlier.event_id < ours.event_id AND earlier.status = 'pending')
-ORDER BY ours.event_id LIMIT 1
-FOR UPDATE OF ours SKIP LOCKED
 """,
     ours=Delivery,
     event=Event,
@@ -59,10 +66,9 @@ def deliver_pending() -> int:
     """
     calls = 0
     for _round in range(MOST_ROUNDS):
-        is_fresh, is_due = _waiting(timezone.now())
-        relayed, written = _relay(timezone.now()) if is_fresh else (0, 0)
-        # Where nothing else was due there are as many as were written just now, and nobody looks for one more.
-        told = deliver_due(at=timezone.now(), most=None if is_due else written)
+        is_fresh, waiting = _waiting(timezone.now())
+        relayed, written = _relay(timezone.now()) if is_fresh else (0, [])
+        told = sum(_deliver_one(delivery, timezone.now()) for delivery in [*waiting, *written])
         calls += told
         if not relayed and not told:
             break
@@ -75,8 +81,8 @@ def relay(*, at: datetime) -> int:
 
 
 @transaction.atomic
-def _relay(at: datetime) -> tuple[int, int]:
-    """Do what relay does; return the events seen and the deliveries written for subscribers."""
+def _relay(at: datetime) -> tuple[int, list[UUID]]:
+    """Do what relay does; return the events seen and the deliveries written for subscribers, the oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, {"at": at, "batch": BATCH})
         events = sorted(cursor.fetchall())
@@ -88,21 +94,21 @@ def _relay(at: datetime) -> tuple[int, int]:
         for seq, name, subject in [*ours, *theirs]
     ]
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
-    return len(events), len(ours)
+    return len(events), [delivery.pk for delivery in deliveries[: len(ours)]]
 
 
-def deliver_due(*, at: datetime, most: int | None = None) -> int:
-    """Call the subscribers whose deliveries are due, so many at most. Returns how many were called, with failures."""
+def deliver_due(*, at: datetime) -> int:
+    """Call the subscribers whose deliveries are due. Returns how many were called, with failures."""
     calls = 0
-    while calls != most and _deliver_one(at):
-        calls += 1
+    while told := sum(_deliver_one(delivery, at) for delivery in _waiting(at)[1]):
+        calls += told
     return calls
 
 
-def _waiting(at: datetime) -> tuple[bool, bool]:
-    """Tell whether there are events that nobody has looked at, and deliveries to subscribers whose time has come."""
+def _waiting(at: datetime) -> tuple[bool, list[UUID]]:
+    """Return whether there are events that nobody has looked at, and the deliveries whose time has come."""
     with connection.cursor() as cursor:
-        cursor.execute(_WAITING, {"at": at, "endpoints": f"{ENDPOINT_PREFIX}%"})
+        cursor.execute(_WAITING, {"at": at, "endpoints": f"{ENDPOINT_PREFIX}%", "batch": BATCH})
         return cursor.fetchone()
 
 
@@ -117,12 +123,15 @@ def due(at: datetime) -> QuerySet[Delivery]:
     return Delivery.objects.filter(~Exists(earlier), status=Delivery.Status.PENDING, next_attempt_at__lte=at)
 
 
-def _deliver_one(at: datetime) -> bool:
-    """Claim one delivery and make its call in one transaction: a killed worker leaves it as it was."""
+def _deliver_one(waiting: UUID, at: datetime) -> bool:
+    """Claim a delivery, unless another has it or it must wait, and make its call, in one transaction.
+
+    A killed worker leaves it as it was.
+    """
     failed: tuple[Delivery, Exception] | None = None
     try:
         with transaction.atomic():
-            claimed = _CLAIM.first({"at": at, "endpoints": f"{ENDPOINT_PREFIX}%"})
+            claimed = CLAIM.first({"delivery": waiting, "at": at})
             if claimed is None:
                 return False
             delivery, delivery.event = claimed

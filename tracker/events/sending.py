@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
-from django.db.models import CharField, Exists, F, OuterRef, Q, Value
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -84,7 +84,7 @@ def claim_next(*, at: datetime) -> Claim | None:
     endpoint = candidates.select_for_update(skip_locked=True).order_by(F("busy_until").asc(nulls_first=True)).first()
     if endpoint is None:
         return None
-    delivery = due(at).filter(listener=endpoint.listener).select_related("event").order_by("event_id").first()
+    delivery = oldest_of(endpoint.listener, at=at).first()
     if delivery is None:
         return None
     endpoint.busy_until = at + LEASE
@@ -92,6 +92,12 @@ def claim_next(*, at: datetime) -> Claim | None:
     body = body_of(delivery.event)
     headers = headers_for(endpoint=endpoint, event=delivery.event, body=body, at=at)
     return Claim(delivery=delivery, endpoint=endpoint, at=at, headers=headers, body=body)
+
+
+def oldest_of(listener: str, *, at: datetime) -> QuerySet[Delivery]:
+    """Return what is due at one endpoint, the oldest first."""
+    theirs = due(at).filter(listener=listener, listener__startswith=ENDPOINT_PREFIX)  # the latter names the index
+    return theirs.select_related("event").order_by("event_id")
 
 
 @transaction.atomic

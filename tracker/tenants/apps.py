@@ -13,13 +13,13 @@ class TenantsConfig(AppConfig):
         from django_structlog.celery.signals import bind_extra_task_metadata
         from django_structlog.signals import bind_extra_request_metadata
 
-        from tracker.tenants.executor import teach_commands
+        from tracker.tenants.executor import teach_command
         from tracker.tenants.logs import name_tenant, name_tenant_of_task
         from tracker.tenants.middleware import bind_session
         from tracker.tenants.models import Domain, Tenant
         from tracker.tenants.routing import tenant_changed
 
-        teach_commands()
+        teach_command()
         # The one use of signals: whoever changes a tenant, from wherever, the map in memory must not outlive it.
         for model in (Tenant, Domain):
             post_save.connect(tenant_changed, sender=model, dispatch_uid=f"route-save-{model.__name__}")

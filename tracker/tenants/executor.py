@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from django.core.management.commands import makemigrations, migrate
+from django.core.management.commands import migrate
 from django.db import router
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
-from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
 
 
 class SchemaExecutor(MigrationExecutor):
@@ -43,8 +42,6 @@ class SchemaExecutor(MigrationExecutor):
             self.record_migration(migration)  # type: ignore[call-arg, arg-type]
 
 
-def teach_commands() -> None:
-    """Let Django's and django-tenants' commands migrate in this way."""
+def teach_command() -> None:
+    """Let Django's own command, which django-tenants' runs for each schema, migrate in this way."""
     migrate.MigrationExecutor = SchemaExecutor  # type: ignore[misc]
-    # pgtrigger replaces the autodetector of Django's own commands; django-tenants' command must use the same one.
-    MigrateSchemasCommand.autodetector = makemigrations.Command.autodetector

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from tracker.events import registry
-from tracker.events.models import Delivery, Event
-from tracker.events.relay import GAPS, deliver_due, relay, send_again
+from tracker.events.models import ENDPOINT_PREFIX, Delivery, Event
+from tracker.events.relay import CLAIM, GAPS, deliver_due, relay, send_again
+from tracker.events.sending import oldest_of
 from tracker.events.services import deliver_pending, emit, subscribe
 from tracker.events.tasks import relay_events, sweep_outboxes
 from tracker.lib.actors import SYSTEM
@@ -70,6 +71,32 @@ def test_what_failed_and_what_is_new_are_told_in_one_go(salesperson, administrat
 
     assert deliver_pending() == 2
     assert [line[5:] for line in heard] == ["1", "2"]
+
+
+def test_a_delivery_is_taken_without_looking_at_all_that_wait(tenant):
+    partner = f"{ENDPOINT_PREFIX}0190a6a0-0000-7000-8000-000000000001"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO events_outbox (event_id, type, subject_type, subject_id, actor, at, data)"
+            " SELECT gen_random_uuid(), 'thing.done', 'thing', mod(n, 500)::text, '{}', now(), '{}'"
+            " FROM generate_series(1, 3000) AS n"
+        )
+        cursor.execute(
+            "INSERT INTO event_deliveries"
+            " (delivery_id, event_id, listener, subject_key, status, attempts, next_attempt_at, last_error)"
+            " SELECT gen_random_uuid(), seq, listener, 'thing:' || subject_id, 'pending', 0, at, ''"
+            " FROM events_outbox, unnest(%s::text[]) AS listener",
+            [["a.b.hear", partner]],
+        )
+        delivery = Delivery.objects.filter(listener="a.b.hear").latest("event_id")
+        cursor.execute(f"EXPLAIN {CLAIM.statement}", {"at": timezone.now(), "delivery": delivery.pk})
+        ours = "\n".join(line for (line,) in cursor.fetchall())
+    theirs = oldest_of(partner, at=timezone.now())[:1].explain()
+
+    assert "Scan using event_deliveries_pkey on event_deliveries" in ours
+    assert "Scan using delivery_in_order on event_deliveries earlier" in ours
+    assert "Scan using delivery_oldest on event_deliveries" in theirs
+    assert "Sort" not in ours + theirs
 
 
 def test_an_event_without_a_listener_is_done_at_once(salesperson):
