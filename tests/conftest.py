@@ -7,6 +7,7 @@ import logging
 import logging.config
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -39,8 +40,18 @@ WAITING = (
     "tests/etl/test_killed_workers.py",
     "tests/bookings/test_redirects.py",
 )
-# Begun first, since others wait for what it makes.
-FIRST = ("tests/demo/",)
+# Tests that ask a running site, most of them in a browser: one process starts one of each for all of them.
+ASKING_A_SITE = (
+    "tests/browser/",
+    "tests/flows/",
+    "tests/bookings/test_booking_browser.py",
+    "tests/sheets/",
+    "tests/test_fixtures.py",
+    "tests/test_openapi.py",
+    "tests/tracker/api/test_idempotency.py",
+)
+# Begun first: others wait for the house that the demo's tests make, and the others ask a site without it.
+FIRST = ("tests/demo/", "tests/test_openapi.py", "tests/flows/test_main_job.py")
 # Begun last: once told of a Sentry, a process asks it about every request.
 LAST = ("tests/lib/test_reporting.py",)
 
@@ -59,7 +70,8 @@ hypothesis_settings.load_profile("steady")
 class ByProduct(LoadScopeScheduling):
     """Each test by itself to whichever process is free, save those that share something dear.
 
-    Of three processes or more, the last takes the tests that wait, so that the others always have work for the cores.
+    The first process takes the tests that ask a site before any other. Of three or more, the last takes those that
+    wait, so that the others always have work for the cores.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -77,9 +89,13 @@ class ByProduct(LoadScopeScheduling):
 
     def _next_scope(self, node: WorkerController) -> str | None:
         """Return what this process does next, None if it may end."""
-        waits = len(self.nodes) > 2 and node is self.nodes[-1]
-        mine = (scope for scope in self.workqueue if scope.startswith(WAITING) == waits)
-        return next(mine, None if waits else next(iter(self.workqueue), None))
+        if len(self.nodes) > 2 and node is self.nodes[-1]:
+            return next((scope for scope in self.workqueue if scope.startswith(WAITING)), None)
+        asks = node is self.nodes[0]
+        theirs = WAITING if asks else WAITING + ASKING_A_SITE
+        own = (scope for scope in self.workqueue if asks and scope.startswith(ASKING_A_SITE))
+        free = (scope for scope in self.workqueue if not scope.startswith(theirs))
+        return next(chain(own, free, self.workqueue), None)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

@@ -1,14 +1,13 @@
 """Nothing older than what is known to be safe is installed, and nothing that is not locked by digest."""
 
-import ast
 import re
 import sys
 from importlib.metadata import packages_distributions, version
-from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
+from tests.sources import imports_in
 from tracker.stack.state import PROJECT
 
 # Below each stands a known hole, or a fault that lets one tenant see another.
@@ -59,14 +58,8 @@ def test_every_direct_dependency_has_a_line_that_says_why():
 
 def test_everything_imported_is_locked_and_the_product_imports_nothing_of_development():
     distributions = packages_distributions()
-    product, all_of_it = (
-        {
-            name.lower().replace("_", "-")
-            for name in re.findall(r"^([\w.\-]+)==", (PROJECT / file).read_text(), re.MULTILINE)
-        }
-        for file in ("requirements.txt", "requirements-dev.txt")
-    )
-    ours = {path.name for path in PROJECT.iterdir() if path.is_dir()} | {"manage"}
+    product, all_of_it = _locked("requirements.txt"), _locked("requirements-dev.txt")
+    known = {path.name for path in PROJECT.iterdir() if path.is_dir()} | {"manage"} | set(sys.stdlib_module_names)
     # The embedded servers are asked for only where they are installed.
     # Hidden folders, the virtual environment's among them, are not walked through.
     folders = [one for one in PROJECT.iterdir() if one.is_dir() and not one.name.startswith(".")]
@@ -75,7 +68,7 @@ def test_everything_imported_is_locked_and_the_product_imports_nothing_of_develo
         if "site-packages" in path.parts:
             continue
         allowed = all_of_it if folder in ("tests", "benchmarks", "scripts") else product
-        for name in _imported(path) - ours - set(sys.stdlib_module_names):
+        for name in {module.partition(".")[0] for _line, module in imports_in(path.read_text())} - known:
             homes = {home.lower().replace("_", "-") for home in distributions.get(name, ["nowhere"])}
             assert homes & allowed, f"{path.relative_to(PROJECT)} imports {name}"
 
@@ -83,13 +76,3 @@ def test_everything_imported_is_locked_and_the_product_imports_nothing_of_develo
 def _locked(file: str) -> set[str]:
     names = re.findall(r"^([\w.\-]+)==", (PROJECT / file).read_text(), re.MULTILINE)
     return {name.lower().replace("_", "-") for name in names}
-
-
-def _imported(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found

@@ -28,7 +28,7 @@ def emitted_types() -> set[str]:
     """Every type that the product's code names: text that looks like one of a known kind, in files that emit."""
     kinds = {one.type.partition(".")[0] for one in all_described()}
     found = {f"makegood.{status}" for status in Makegood.Status.values}
-    for path in product_files():
+    for path in product_files(that_say="emit("):
         nodes = list(nodes_of(path))
         calls = [one for one in nodes if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "emit"]
         arguments = [one for call in calls for one in ast.walk(call.args[0]) if isinstance(one, ast.Constant)]
