@@ -32,4 +32,6 @@ fi
 echo "installing the pinned requirements (once; about a minute)"
 "$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 "$venv/bin/python" -m pip check --disable-pip-version-check
+# Ours too, once, instead of in each of the processes that start together.
+"$venv/bin/python" -m compileall -q bookings deals etl matchmaking metrics tracker
 printf '%s' "$digest" >"$stamp"
