@@ -59,30 +59,29 @@ UPDATE event_deliveries SET status = %s, attempts = %s, finished_at = %s, last_e
 MOST_ROUNDS = 50
 
 
-def deliver_pending() -> int:
+def deliver_pending(*, at: datetime | None = None) -> int:
     """Tell every subscriber in the entered tenant all that is due, and what follows from it. Returns calls made.
 
-    Workers run this after each commit and on each sweep; the demo and the tests call it themselves.
+    at: the moment that counts as now. Workers run this after each commit and on each sweep; the demo and the tests call
+    it themselves.
     """
     calls = 0
     for _round in range(MOST_ROUNDS):
-        is_fresh, waiting = _waiting(timezone.now())
-        relayed, written = _relay(timezone.now()) if is_fresh else (0, [])
-        told = sum(_deliver_one(delivery, timezone.now()) for delivery in [*waiting, *written])
+        is_fresh, waiting = _waiting(at or timezone.now())
+        relayed, written = relay(at=at or timezone.now()) if is_fresh else (0, [])
+        told = sum(_deliver_one(delivery, at or timezone.now()) for delivery in [*waiting, *written])
         calls += told
         if not relayed and not told:
             break
     return calls
 
 
-def relay(*, at: datetime) -> int:
-    """Write one delivery for each listener of the events that nobody has looked at yet. Returns the events seen."""
-    return _relay(at)[0]
-
-
 @transaction.atomic
-def _relay(at: datetime) -> tuple[int, list[UUID]]:
-    """Do what relay does; return the events seen and the deliveries written for subscribers, the oldest first."""
+def relay(*, at: datetime) -> tuple[int, list[UUID]]:
+    """Write one delivery for each listener of the events that nobody has looked at yet.
+
+    Returns the events seen, and the deliveries written for subscribers, the oldest first.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, {"at": at, "batch": BATCH})
         events = sorted(cursor.fetchall())
@@ -95,14 +94,6 @@ def _relay(at: datetime) -> tuple[int, list[UUID]]:
     ]
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
     return len(events), [delivery.pk for delivery in deliveries[: len(ours)]]
-
-
-def deliver_due(*, at: datetime) -> int:
-    """Call the subscribers whose deliveries are due. Returns how many were called, with failures."""
-    calls = 0
-    while told := sum(_deliver_one(delivery, at) for delivery in _waiting(at)[1]):
-        calls += told
-    return calls
 
 
 def _waiting(at: datetime) -> tuple[bool, list[UUID]]:

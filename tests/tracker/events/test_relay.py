@@ -9,7 +9,7 @@ from django_tenants.utils import schema_context, tenant_context
 
 from tracker.events import registry
 from tracker.events.models import ENDPOINT_PREFIX, Delivery, Event
-from tracker.events.relay import CLAIM, GAPS, deliver_due, relay, send_again
+from tracker.events.relay import CLAIM, GAPS, relay, send_again
 from tracker.events.sending import oldest_of
 from tracker.events.services import deliver_pending, emit, subscribe
 from tracker.events.tasks import relay_events, sweep_outboxes
@@ -126,7 +126,7 @@ def test_later_events_of_an_object_wait_behind_one_that_failed_and_other_objects
     assert [line[5:] for line in heard] == ["3"]
 
     mend(first)
-    deliver_due(at=timezone.now() + GAPS[0])
+    deliver_pending(at=timezone.now() + GAPS[0])
 
     assert [line[5:] for line in heard] == ["3", "1", "2"]
 
@@ -157,7 +157,7 @@ def test_what_fails_to_the_last_is_given_up_the_next_follows_and_it_can_be_sent_
 
     for gap in [timedelta(0), *GAPS]:
         at += gap
-        deliver_due(at=at)
+        deliver_pending(at=at)
 
     assert [line[5:] for line in heard] == ["2"]
     dead = Delivery.objects.get(status="dead")
@@ -165,7 +165,7 @@ def test_what_fails_to_the_last_is_given_up_the_next_follows_and_it_can_be_sent_
 
     mend(first)
     send_again(delivery=dead, at=at)
-    deliver_due(at=at)
+    deliver_pending(at=at)
 
     assert [line[5:] for line in heard] == ["2", "1"]
 
