@@ -11,7 +11,6 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from _pytest.unraisableexception import gc_collect_iterations_key
 from django.conf import settings
 from django.contrib import admin
 from django.core.cache import cache
@@ -105,11 +104,6 @@ class ByProduct(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return ByProduct(config, log)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # Who leaves a file open is found by one round through all that is there at the end; five took seconds.
-    config.stash[gc_collect_iterations_key] = 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
